@@ -1,0 +1,1 @@
+"""Prosa: a multi-model AI chat that people host themselves."""

@@ -1,0 +1,225 @@
+"""Every setting, its default and its meaning: read once, from the environment and `.env`."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+PLACEHOLDERS = {
+    "changeme",
+    "change-me",
+    "secret",
+    "secret-key",
+    "dev",
+    "development",
+    "your-secret",
+}
+SECRETS = (
+    "SECRET_KEY",
+    "DATABASE_URL",
+    "OPENAI_API_KEY",
+    "ANTHROPIC_API_KEY",
+    "GEMINI_API_KEY",
+    "OPENROUTER_API_KEY",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "SMTP_URL",
+)
+
+
+class BadSettings(Exception):
+    """`lines`: one clear sentence for each mistake."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator decided. Limits are counts, megabytes or per the unit in the name."""
+
+    data: Path
+    database_url: str
+    host: str
+    port: int
+    public_url: str
+    public_url_given: bool
+    secret_key: str  # empty: made once and kept in the data folder (`secret_key()` below)
+    openai_api_key: str
+    openai_base_url: str
+    ollama_host: str
+    embedded_model: str  # auto, off, or a path
+    sign_up: str  # open, invited, closed
+    trusted_proxies: int  # hops whose forwarding headers count
+    limit_sign_ups: int  # per address and hour
+    limit_log_ins: int  # per account and address and minute
+    limit_sends: int  # per account and minute
+    limit_replies: int  # per account, being written at once
+    limit_streams: int  # per account, open at once
+    limit_upload_mb: int
+    log_format: str  # text or json
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach us through TLS."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def postgres(self) -> bool:
+        return self.database_url.startswith(("postgresql://", "postgres://"))
+
+    @property
+    def database_file(self) -> Path:
+        """The SQLite file; only meaningful when not `postgres`."""
+        return Path(self.database_url.removeprefix("sqlite:///"))
+
+
+def environment(folder: Path | None = None) -> dict[str, str]:
+    """The process's environment over the lines of `.env` in `folder` (default: here)."""
+    found: dict[str, str] = {}
+    path = (folder or Path.cwd()) / ".env"
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            name, separator, value = line.strip().removeprefix("export ").partition("=")
+            if separator and not name.lstrip().startswith("#"):
+                found[name.strip()] = value.strip().strip("\"'")
+    return found | os.environ
+
+
+def read(env: Mapping[str, str]) -> Settings:
+    """Settings from `env`, or BadSettings with every mistake in it, not just the first."""
+    reader = _Reader(env)
+    data = Path(reader.text("DATA", "data")).absolute()
+    host, port = reader.text("HOST", "127.0.0.1"), reader.number("PORT", 5001, 0, 65535)
+    railway = env.get("RAILWAY_PUBLIC_DOMAIN", "")
+    public_url = reader.text("PUBLIC_URL", f"https://{railway}" if railway else "")
+    settings = Settings(
+        data=data,
+        database_url=reader.checked("DATABASE_URL", f"sqlite:///{data / 'chat.db'}", _database),
+        host=host,
+        port=port,
+        public_url=reader.valid("PUBLIC_URL", public_url, _http).rstrip("/") or _local(host, port),
+        public_url_given=bool(public_url),
+        secret_key=reader.checked("SECRET_KEY", "", _secret),
+        openai_api_key=reader.text("OPENAI_API_KEY", ""),
+        openai_base_url=reader.checked("OPENAI_BASE_URL", "", _http).rstrip("/"),
+        ollama_host=reader.text("OLLAMA_HOST", "").rstrip("/"),
+        embedded_model=reader.checked("EMBEDDED_MODEL", "auto", _embedded),
+        sign_up=reader.choice("SIGN_UP", "open", "invited", "closed"),
+        trusted_proxies=reader.number("TRUSTED_PROXIES", 0, 0, 10),
+        limit_sign_ups=reader.number("LIMIT_SIGN_UPS", 5, 1),
+        limit_log_ins=reader.number("LIMIT_LOG_INS", 5, 1),
+        limit_sends=reader.number("LIMIT_SENDS", 20, 1),
+        limit_replies=reader.number("LIMIT_REPLIES", 3, 1),
+        limit_streams=reader.number("LIMIT_STREAMS", 20, 1),
+        limit_upload_mb=reader.number("LIMIT_UPLOAD_MB", 20, 1, 10_000),
+        log_format=reader.choice("LOG_FORMAT", "text", "json"),
+    )
+    if settings.postgres and not settings.secret_key:
+        reader.mistakes.append("SECRET_KEY must be set with PostgreSQL: processes share it.")
+    if reader.mistakes:
+        raise BadSettings(reader.mistakes)
+    return settings
+
+
+def secret_key(settings: Settings) -> str:
+    """What signs cookies: the setting, else a key made once, mode 0600, in the data folder."""
+    if settings.secret_key:
+        return settings.secret_key
+    path = settings.data / "secret-key"
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            made = path.with_name(f"secret-key.{os.getpid()}")
+            made.touch(mode=0o600)
+            made.write_text(secrets.token_urlsafe(48), encoding="ascii")
+            os.link(made, path) if not path.exists() else None
+            made.unlink()
+        if path.stat().st_mode & 0o077:
+            raise BadSettings([f"{path} can be read by others: chmod 600 it."])
+        key = path.read_text(encoding="ascii").strip()
+    except FileExistsError:
+        return secret_key(settings)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings([f"The data folder cannot be used: {error}."]) from error
+    if complaint := _secret(key):
+        raise BadSettings([f"{path} {complaint}"])
+    return key
+
+
+class _Reader:
+    """Collects mistakes instead of stopping at the first."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self.mistakes: list[str] = []
+
+    def text(self, name: str, default: str) -> str:
+        path = self._env.get(f"{name}_FILE", "") if name in SECRETS else ""
+        if not path:
+            return self._env.get(name, "").strip() or default
+        try:
+            return Path(path).read_text(encoding="utf-8").strip() or default
+        except (OSError, UnicodeDecodeError) as error:
+            self.mistakes.append(f"{name}_FILE cannot be read: {error}.")
+            return default
+
+    def number(self, name: str, default: int, least: int, most: int = 10**9) -> int:
+        value = self.text(name, str(default))
+        if value.isascii() and value.isdigit() and least <= int(value) <= most:
+            return int(value)
+        self.mistakes.append(
+            f"{name} must be a whole number from {least} to {most}, not {value!r}."
+        )
+        return default
+
+    def choice(self, name: str, *values: str) -> str:
+        value = self.text(name, values[0])
+        if value not in values:
+            self.mistakes.append(f"{name} must be one of {', '.join(values)}, not {value!r}.")
+        return value
+
+    def checked(self, name: str, default: str, complaint: Callable[[str], str]) -> str:
+        value = self.text(name, default)
+        return value if value == default else self.valid(name, value, complaint)
+
+    def valid(self, name: str, value: str, complaint: Callable[[str], str]) -> str:
+        if value and (problem := complaint(value)):
+            self.mistakes.append(f"{name} {problem}")
+        return value
+
+
+def _local(host: str, port: int) -> str:
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 (compared, not bound)
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def _http(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
+        _ = parts.port
+    except ValueError:
+        usable = False
+    return "" if usable else f"must be an http:// or https:// address, not {value!r}."
+
+
+def _database(value: str) -> str:
+    if value.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        return ""
+    return "must begin with sqlite:/// or postgresql://."
+
+
+def _secret(value: str) -> str:
+    if value.lower() in PLACEHOLDERS or value.lower().startswith(("changeme", "your-", "<")):
+        return "is a placeholder: put at least 32 random characters there (openssl rand -hex 32)."
+    return "" if len(value.encode()) >= 32 else "is too short: at least 32 characters are needed."
+
+
+def _embedded(value: str) -> str:
+    if value in ("auto", "off") or Path(value).is_file():
+        return ""
+    return f"must be auto, off, or the path of a GGUF file, not {value!r}."
