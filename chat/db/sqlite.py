@@ -1,0 +1,259 @@
+"""SQLite through aiosqlite: WAL, one writer with group commit, two readers."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from chat.db.database import Row, Statements
+from chat.db.migrations import migrate_sqlite
+from chat.db.queries import Query
+from chat.errors import NotFound, Unavailable
+from chat.settings import BadSettings
+
+OLDEST = (3, 43, 0)  # contentless-delete in FTS5
+READERS = 2
+PRAGMAS = (
+    "PRAGMA foreign_keys = 1",
+    "PRAGMA cache_size = -8192",
+    "PRAGMA mmap_size = 268435456",
+    "PRAGMA temp_store = MEMORY",
+)
+WRITER_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # an acknowledged message survives a power cut
+    "PRAGMA journal_size_limit = 67108864",
+)
+
+
+class _Group:
+    """Transactions that share one commit. `committed` resolves when all of them are on disk."""
+
+    def __init__(self) -> None:
+        self.members = 0
+        self.committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.committed.add_done_callback(_retrieve)
+
+
+class SQLite:
+    """One file, one process. Readers see what is committed; writers queue and commit in groups."""
+
+    def __init__(self, writer: aiosqlite.Connection, readers: list[aiosqlite.Connection]) -> None:
+        self._writer = writer
+        self._all = [writer, *readers]
+        self._readers: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        for reader in readers:
+            self._readers.put_nowait(reader)
+        self._turn = asyncio.Lock()  # first come, first served
+        self._group: _Group | None = None
+        self._committing: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def open(cls, path: Path) -> "SQLite":
+        """The migrated database in `path`, made when absent; BadSettings when it cannot be used."""
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise BadSettings([f"SQLite {sqlite3.sqlite_version} is too old: 3.43 is needed."])
+        connections: list[aiosqlite.Connection] = []
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            writer = await _connect(path, connections, *WRITER_PRAGMAS)
+            await migrate_sqlite(writer)
+            for _ in range(READERS):
+                await _connect(path, connections, "PRAGMA query_only = 1")
+        except (OSError, sqlite3.Error) as error:
+            for connection in connections:
+                await connection.close()
+            raise BadSettings([f"The database {path} cannot be used: {error}."]) from error
+        except BaseException:
+            for connection in connections:
+                await connection.close()
+            raise
+        return cls(writer, connections[1:])
+
+    async def close(self) -> None:
+        async with self._turn:
+            await self._writer.execute("PRAGMA optimize")
+        for connection in reversed(self._all):  # the writer last: it checkpoints
+            await connection.close()
+
+    async def one(self, query: Query, **values: object) -> Row:
+        async with self._for(query) as connection:
+            return _only(await _fetch(connection, query, values))
+
+    async def all(self, query: Query, **values: object) -> Sequence[Row]:
+        async with self._for(query) as connection:
+            return await _fetch(connection, query, values)
+
+    async def value(self, query: Query, **values: object) -> Any:
+        async with self._for(query) as connection:
+            return _first(await _fetch(connection, query, values))
+
+    async def run(self, query: Query, **values: object) -> int:
+        async with self._write(savepoint=False) as connection:
+            return await _change(connection, query, values)
+
+    async def many(self, query: Query, rows: Sequence[Mapping[str, object]]) -> None:
+        async with self._write(savepoint=True) as connection:
+            await connection.executemany(query.text, rows)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Statements]:
+        async with self._write(savepoint=True) as connection:
+            yield _Transaction(connection)
+
+    @asynccontextmanager
+    async def _for(self, query: Query) -> AsyncIterator[aiosqlite.Connection]:
+        if query.writes:
+            async with self._write(savepoint=False) as connection:
+                yield connection
+            return
+        reader = await self._readers.get()
+        try:
+            with _translated():
+                yield reader
+        finally:
+            self._readers.put_nowait(reader)
+
+    @asynccontextmanager
+    async def _write(self, *, savepoint: bool) -> AsyncIterator[aiosqlite.Connection]:
+        """A turn on the writer. Left only when what was done in it is committed.
+
+        A single statement undoes itself when it fails, so only blocks of several need a savepoint,
+        and of those only the ones that join a group already begun by others.
+        """
+        async with self._turn:
+            group = await self._joined()
+            nested = savepoint and group.members > 0
+            try:
+                with _translated():
+                    if nested:
+                        await self._writer.execute("SAVEPOINT turn")
+                    yield self._writer
+                    if nested:
+                        await self._writer.execute("RELEASE turn")
+            except BaseException:
+                await asyncio.shield(self._undo(group, nested=nested, whole=savepoint))
+                raise
+            group.members += 1
+        await asyncio.shield(group.committed)
+
+    async def _joined(self) -> _Group:
+        if self._group is None:
+            with _translated():
+                await self._writer.execute("BEGIN IMMEDIATE")
+            self._group = _Group()
+            # The commit queues for its turn behind everybody who waits now: they share it.
+            task = asyncio.create_task(self._commit(self._group))
+            self._committing.add(task)
+            task.add_done_callback(self._committing.discard)
+        return self._group
+
+    async def _commit(self, group: _Group) -> None:
+        async with self._turn:
+            if self._group is not group:  # undone as a whole: nothing is left to commit
+                return
+            self._group = None
+            try:
+                with _translated():
+                    await self._writer.commit()
+            except BaseException as error:
+                await self._writer.rollback()
+                group.committed.set_exception(error)
+            else:
+                group.committed.set_result(None)
+
+    async def _undo(self, group: _Group, *, nested: bool, whole: bool) -> None:
+        if not self._writer.in_transaction:  # a full disk rolls back on its own
+            self._group = None
+            group.committed.set_exception(_unsaved())
+        elif nested:
+            await self._writer.execute("ROLLBACK TO turn")
+            await self._writer.execute("RELEASE turn")
+        elif whole:  # the first of its group, so nobody else is in it yet
+            self._group = None
+            await self._writer.rollback()
+
+
+class _Transaction:
+    """The verbs inside a transaction's block."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def one(self, query: Query, **values: object) -> Row:
+        return _only(await _fetch(self._connection, query, values))
+
+    async def all(self, query: Query, **values: object) -> Sequence[Row]:
+        return await _fetch(self._connection, query, values)
+
+    async def value(self, query: Query, **values: object) -> Any:
+        return _first(await _fetch(self._connection, query, values))
+
+    async def run(self, query: Query, **values: object) -> int:
+        return await _change(self._connection, query, values)
+
+    async def many(self, query: Query, rows: Sequence[Mapping[str, object]]) -> None:
+        await self._connection.executemany(query.text, rows)
+
+
+async def _connect(
+    path: Path, opened: list[aiosqlite.Connection], *pragmas: str
+) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path, isolation_level=None, timeout=5)
+    opened.append(connection)
+    connection.row_factory = sqlite3.Row
+    for pragma in (*pragmas, *PRAGMAS):
+        await connection.execute(pragma)
+    return connection
+
+
+async def _fetch(
+    connection: aiosqlite.Connection, query: Query, values: dict[str, object]
+) -> list[Row]:
+    return list(await connection.execute_fetchall(query.text, values))  # type: ignore[arg-type] # rows are mappings
+
+
+async def _change(connection: aiosqlite.Connection, query: Query, values: dict[str, object]) -> int:
+    cursor = await connection.execute(query.text, values)
+    return cursor.rowcount
+
+
+def _only(rows: Sequence[Row]) -> Row:
+    if not rows:
+        raise NotFound
+    return rows[0]
+
+
+def _first(rows: Sequence[Row]) -> Any:
+    return rows[0][next(iter(rows[0].keys()))] if rows else None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The driver's errors in the words of the domain; mistakes in our SQL stay what they are."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR")):
+            raise _unsaved() from error
+        raise
+
+
+def _unsaved() -> Unavailable:
+    return Unavailable(
+        "Nothing can be saved at the moment. Try again in a few seconds.",
+        code="busy",
+        retry_after=5,
+    )
+
+
+def _retrieve(future: asyncio.Future[None]) -> None:
+    if not future.cancelled():
+        future.exception()  # whoever waited has it; nobody waiting is no news

@@ -1,0 +1,2 @@
+-- name: ready
+SELECT 1 AS answer;

@@ -1,0 +1,99 @@
+"""Every statement is prepared against the migrated schema: a misspelt column fails here."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chat.db.queries import FOLDER, Query, load_queries
+from chat.db.sqlite import SQLite
+
+FEATURES = sorted(path.stem for path in FOLDER.glob("*.sql"))
+ALL = [
+    pytest.param(query, id=f"{feature}.{name}")
+    for feature in FEATURES
+    for name, query in load_queries(feature).items()
+]
+
+
+@pytest.fixture(scope="module")
+async def db(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SQLite]:
+    opened = await SQLite.open(tmp_path_factory.mktemp("queries") / "chat.db")
+    yield opened
+    await opened.close()
+
+
+@pytest.mark.parametrize("query", ALL)
+async def test_is_understood_by_the_database(db: SQLite, query: Query) -> None:
+    explained = Query(query.name, f"EXPLAIN {query.text}", query.names, writes=False)
+    steps = await db.all(explained, **dict.fromkeys(query.names))
+    assert steps
+
+
+@pytest.mark.parametrize("query", ALL)
+def test_is_used(query: Query) -> None:
+    """A statement that nobody asks for any more is deleted."""
+    asked = "".join(path.read_text("utf-8") for path in Path("chat").rglob("*.py"))
+    assert f'["{query.name}"]' in asked
+
+
+async def test_writes_leave_nothing_behind_when_a_block_fails(tmp_path: Path) -> None:
+    db = await SQLite.open(tmp_path / "chat.db")
+    forget = load_queries("throttles")["forget"]
+    count = load_queries("throttles")["count"]
+    values = {"now": 5, "since": 0}
+
+    async def fail() -> None:
+        async with db.transaction() as tx:
+            await tx.one(count, key="lost", **values)
+            raise RuntimeError("on purpose")
+
+    async def succeed(key: str) -> None:
+        async with db.transaction() as tx:
+            await tx.one(count, key=key, **values)
+
+    results = await asyncio.gather(
+        succeed("a"), fail(), succeed("b"), fail(), fail(), succeed("c"), return_exceptions=True
+    )
+
+    assert [type(result) for result in results].count(RuntimeError) == 3
+    assert await db.run(forget, since=10) == 3
+    await db.close()
+
+
+async def test_many_writers_at_once_lose_nothing(tmp_path: Path) -> None:
+    """R12: 200 writers at once, and no "database is locked"."""
+    db = await SQLite.open(tmp_path / "chat.db")
+    count = load_queries("throttles")["count"]
+
+    await asyncio.gather(*(db.one(count, key="same", now=1, since=0) for _ in range(200)))
+
+    row = await db.one(count, key="same", now=1, since=0)
+    assert row["count"] == 201
+    await db.close()
+
+
+async def test_a_writer_that_goes_away_holds_up_nobody(tmp_path: Path) -> None:
+    db = await SQLite.open(tmp_path / "chat.db")
+    count = load_queries("throttles")["count"]
+    entered = asyncio.Event()
+
+    async def hang() -> None:
+        async with db.transaction() as tx:
+            await tx.one(count, key="lost", now=1, since=0)
+            entered.set()
+            await asyncio.Event().wait()
+
+    hanging = asyncio.create_task(hang())
+    await entered.wait()
+    waiting = [asyncio.create_task(db.one(count, key=f"k{n}", now=1, since=0)) for n in range(5)]
+    waiting[0].cancel()
+    hanging.cancel()
+
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert sum(isinstance(result, dict | object) and not isinstance(result, BaseException)
+               for result in results) == 4  # fmt: skip
+    assert (await db.one(count, key="lost", now=1, since=0))["count"] == 1
+    await db.close()
