@@ -1,0 +1,115 @@
+"""Models, what they are asked, what they answer, how they fail: the words of every wire."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Kind = Literal[
+    "auth", "billing", "not_found", "rate_limit", "overloaded", "context", "unsupported",
+    "bad_request", "timeout", "network", "truncated", "protocol", "too_long",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model that can be asked. `context` and `max_output` are tokens; 0 means not known."""
+
+    id: str  # the picker's value: "<provider key>/<the provider's own id>"
+    provider: str  # the group in the picker: "OpenAI", "Ollama", …
+    name: str  # what people call it
+    note: str = ""  # what it is good for, in about six words (English, a key of translations)
+    context: int = 0
+    max_output: int = 0
+
+    @property
+    def endpoint(self) -> str:
+        return self.id.partition("/")[0]
+
+    @property
+    def own_id(self) -> str:
+        return self.id.partition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """`turns`: oldest first, the last one is the person's. `system` is empty or stable text."""
+
+    model: Model
+    turns: tuple[Turn, ...]
+    system: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them; `cached` is part of `input`, `reasoning` of `output`."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    reasoning: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The one way a stream ends well. `length`: cut off at the model's limit."""
+
+    reason: Literal["stop", "length", "filter", "tool", "other"]
+
+
+Event = TextDelta | ReasoningDelta | Usage | Done
+
+
+class ProviderError(Exception):
+    """The one way a stream fails. `message` is for the log: the provider's words, cut, no keys.
+
+    `status` is the HTTP status or 0, `retry_after` seconds or 0 when the provider named none.
+    """
+
+    def __init__(
+        self, kind: Kind, message: str = "", *, status: int = 0, retry_after: float = 0
+    ) -> None:
+        super().__init__(f"{kind}: {message}")
+        self.kind = kind
+        self.message = message
+        self.status = status
+        self.retry_after = retry_after
+
+
+class Provider(Protocol):
+    """Somewhere models live."""
+
+    key: str  # the first part of its models' ids
+    label: str  # the group in the picker
+
+    async def models(self) -> list[Model]:
+        """What it offers now; ProviderError when it cannot say."""
+        ...
+
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
+        """The answer, ending in exactly one Done or one ProviderError.
+
+        Closing the generator closes the connection. To be consumed through `contextlib.aclosing`.
+        """
+        ...
+
+    def warm(self) -> None:
+        """Make ready for a question that is likely to come; returns at once."""
+        ...
+
+    async def close(self) -> None: ...
