@@ -1,0 +1,89 @@
+"""How refusals and breakdowns are shown: one table to statuses, one rendering each way."""
+
+import logging
+
+from quart import Quart, Response, render_template, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from chat.errors import (
+    ChatError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    OverLimit,
+    Unavailable,
+)
+from chat.web.hypermedia import partial
+from chat.web.i18n import gettext
+
+log = logging.getLogger(__name__)
+STATUS: dict[type[ChatError], int] = {
+    Invalid: 422,
+    NotFound: 404,
+    Forbidden: 403,
+    Conflict: 409,
+    OverLimit: 429,
+    Unavailable: 503,
+}
+
+
+def register(app: Quart) -> None:
+    app.register_error_handler(ChatError, refused)
+    app.register_error_handler(HTTPException, refused_by_the_framework)
+    app.register_error_handler(Exception, broken)
+
+
+def sentence(error: ChatError) -> str:
+    """The refusal in the reader's language."""
+    return gettext(error.message, **error.values)
+
+
+async def refused(error: ChatError) -> Response:
+    return marked(await _shown(STATUS[type(error)], sentence(error), error.code), error)
+
+
+def marked(response: Response, error: ChatError) -> Response:
+    """`response` with the status of a refusal, and when trying again makes sense."""
+    response.status_code = STATUS[type(error)]
+    if response.status_code in (429, 503):
+        response.headers["Retry-After"] = str(max(1, error.retry_after))
+    return response
+
+
+async def refused_by_the_framework(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status == 404:
+        return await refused(NotFound())
+    if status == 413 or isinstance(error, RequestEntityTooLarge):
+        return await _shown(413, gettext("That is more than this page accepts."), "too_large")
+    if status >= 500:
+        return await broken(error)
+    response = await _shown(status, gettext("This request makes no sense here."), "")
+    if status == 405 and (allowed := dict(error.get_headers()).get("Allow")):
+        response.headers["Allow"] = allowed
+    return response
+
+
+async def broken(error: Exception) -> Response:
+    log.exception("%s %s failed", request.method, request.path, exc_info=error)
+    return await _shown(500, gettext("Something broke on our side. It has been noted."), "")
+
+
+async def _shown(status: int, message: str, code: str) -> Response:
+    context = {"status": status, "message": message, "code": code}
+    if partial():
+        return Response(await render_template("errors/_notice.html", **context), status)
+    return Response(
+        await render_template("errors/show.html", typed=await _typed(), **context), status
+    )
+
+
+async def _typed() -> str:
+    """What the person wrote: a refused form gives it back."""
+    if request.method != "POST" or request.mimetype != "application/x-www-form-urlencoded":
+        return ""
+    try:
+        return str((await request.form).get("text", ""))
+    except HTTPException:
+        return ""

@@ -1,0 +1,39 @@
+"""Dates and numbers as the reader writes them."""
+
+from datetime import UTC, datetime
+
+from babel.dates import format_date, format_datetime, get_month_names
+from babel.numbers import format_decimal
+
+from chat.web.i18n import gettext, locale
+
+
+def moment(milliseconds: int) -> str:
+    """Date and time, UTC, of milliseconds since 1970."""
+    return format_datetime(_when(milliseconds), "medium", locale=locale())
+
+
+def day(milliseconds: int) -> str:
+    return format_date(_when(milliseconds), "long", locale=locale())
+
+
+def number(value: float) -> str:
+    return format_decimal(value, locale=locale())
+
+
+def age(milliseconds: int, now: int) -> str:
+    """Today, yesterday, this week, else the month: the headings of the history."""
+    then, today = _when(milliseconds).date(), _when(now).date()
+    days = (today - then).days
+    if days <= 0:
+        return gettext("Today")
+    if days == 1:
+        return gettext("Yesterday")
+    if days < 7:
+        return gettext("This week")
+    month = str(get_month_names("wide", "stand-alone", locale())[then.month]).capitalize()
+    return month if then.year == today.year else f"{month} {then.year}"
+
+
+def _when(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
