@@ -1,0 +1,78 @@
+"""What every test can ask for: a running installation, a model server, and its people."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from chat.accounts import passwords
+from tests import site as sites
+from tests import upstream as upstreams
+from tests.people import Person
+from tests.site import Site
+from tests.upstream import Upstream
+
+SiteMaker = Callable[..., Awaitable[Site]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> None:
+    """bcrypt's own cost is a setting of the algorithm, not a rule of ours: the least it allows."""
+    passwords.COST = 4
+
+
+@pytest.fixture(scope="session")
+async def upstream() -> AsyncIterator[Upstream]:
+    async with upstreams.running() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+async def site(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """One installation for all tests; each brings accounts of its own."""
+    folder = tmp_path_factory.mktemp("site")
+    async with sites.running(folder, {"OPENAI_BASE_URL": upstream.url}) as found:
+        yield found
+
+
+@pytest.fixture
+async def make_site(upstream: Upstream, tmp_path: Path) -> AsyncIterator[SiteMaker]:
+    """An installation of a test's own: `await make_site(LIMIT_SENDS="2")`."""
+    async with AsyncExitStack() as stack:
+
+        async def make(folder: Path = tmp_path, **env: str) -> Site:
+            given = {"OPENAI_BASE_URL": upstream.url, **env}
+            return await stack.enter_async_context(sites.running(folder, given))
+
+        yield make
+
+
+@pytest.fixture
+async def people() -> AsyncIterator[Callable[..., Person]]:
+    """Browsers that are closed at the end: `people(site)`."""
+    made: list[Person] = []
+
+    def make(site: Site, email: str = "") -> Person:
+        made.append(Person(site.base, email))
+        return made[-1]
+
+    yield make
+    for person in made:
+        await person.close()
+
+
+@pytest.fixture
+async def ada(site: Site, people: Callable[..., Person]) -> Person:
+    """Owns what the test is about."""
+    person = people(site)
+    await person.register()
+    return person
+
+
+@pytest.fixture
+async def eve(site: Site, people: Callable[..., Person]) -> Person:
+    """Must learn nothing."""
+    person = people(site)
+    await person.register()
+    return person

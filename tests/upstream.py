@@ -1,0 +1,99 @@
+"""A model server to order answers from: the real OpenAI wire on loopback, told what to say."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+
+@dataclass
+class Answer:
+    """`pieces` come `pause` seconds apart; with `held` the last one waits until it is set."""
+
+    pieces: Sequence[str] = ("Hello", ", ", "world", ".")
+    pause: float = 0.0
+    held: asyncio.Event | None = None
+    cut: bool = False  # the connection breaks after the pieces
+    status: int = 200
+    error: dict[str, Any] = field(default_factory=dict)
+
+
+class Upstream:
+    """Serves `/v1`. `asked`: the bodies of all questions; `closed`: connections a client left."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.models = ["tiny", "large"]
+        self.answers: list[Answer] = []
+        self.usual = Answer()
+        self.asked: list[dict[str, Any]] = []
+        self.open = 0
+        self.closed = asyncio.Event()
+
+    def will(self, *answers: Answer) -> None:
+        """The next questions get these, in this order; those after them the usual one."""
+        self.answers.extend(answers)
+
+    async def list(self, _: web.Request) -> web.Response:
+        return web.json_response({"data": [{"id": name} for name in self.models]})
+
+    async def complete(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(await request.json())
+        answer = self.answers.pop(0) if self.answers else self.usual
+        if answer.status != 200:
+            return web.json_response({"error": answer.error}, status=answer.status)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        self.open += 1
+        try:
+            await self._speak(response, answer, request)
+        except (ConnectionResetError, asyncio.CancelledError):
+            self.closed.set()
+            raise
+        finally:
+            self.open -= 1
+        return response
+
+    async def _speak(
+        self, response: web.StreamResponse, answer: Answer, request: web.Request
+    ) -> None:
+        for number, piece in enumerate(answer.pieces):
+            if answer.held and number == len(answer.pieces) - 1:
+                await answer.held.wait()
+            await response.write(_frame({"choices": [{"delta": {"content": piece}}]}))
+            if answer.pause:
+                await asyncio.sleep(answer.pause)
+        if answer.cut and request.transport:
+            request.transport.close()
+            return
+        end = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
+        usage = {"prompt_tokens": 7, "completion_tokens": len(answer.pieces)}
+        await response.write(_frame(end) + _frame({"choices": [], "usage": usage}))
+        await response.write(b"data: [DONE]\n\n")
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Upstream]:
+    upstream = Upstream()
+    app = web.Application()
+    app.router.add_get("/v1/models", upstream.list)
+    app.router.add_post("/v1/chat/completions", upstream.complete)
+    runner = web.AppRunner(app, handler_cancellation=True)
+    await runner.setup()
+    place = web.TCPSite(runner, "127.0.0.1", 0)
+    await place.start()
+    host, port = runner.addresses[0][:2]
+    upstream.url = f"http://{host}:{port}/v1"
+    try:
+        yield upstream
+    finally:
+        await runner.shutdown()
+        await runner.cleanup()
+
+
+def _frame(value: object) -> bytes:
+    return f"data: {json.dumps(value)}\n\n".encode()
