@@ -1,0 +1,48 @@
+"""People and their sessions."""
+
+import unicodedata
+from dataclasses import dataclass
+
+from chat.errors import Invalid
+from chat.web.text import clean
+
+DAY = 24 * 60 * 60 * 1000
+IDLE = 30 * DAY  # a session unused for so long has ended
+OLDEST = 90 * DAY  # and so has one this old
+SEEN_EVERY = 5 * 60 * 1000  # a write on every request would be waste
+LONGEST_EMAIL = 254
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    id: str
+    email: str
+    role: str  # user, admin
+    language: str  # '' follows the browser
+    theme: str  # '' follows the system, light, dark
+    model: str  # what a new conversation begins with; '' is the default
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Times are milliseconds since 1970, UTC."""
+
+    id: str
+    user_agent: str
+    created_at: int
+    seen_at: int
+
+
+def clean_email(value: str) -> str:
+    """An address as it is kept; Invalid unless it has the shape of one."""
+    email = unicodedata.normalize("NFKC", clean(value)).strip()
+    local, _, domain = email.rpartition("@")
+    odd = any(character.isspace() or not character.isprintable() for character in email)
+    if not local or not domain or "@" in local or odd or len(email) > LONGEST_EMAIL:
+        raise Invalid("This does not look like an e-mail address.")
+    return email
+
+
+def email_key(email: str) -> str:
+    """The same for every way of typing one address."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold())
