@@ -1,0 +1,136 @@
+"""The new conversation, the history, and one conversation."""
+
+from quart import Blueprint, render_template, request, url_for
+from quart_auth import login_required
+
+from chat.accounts import visitor
+from chat.accounts.repository import AccountRepository
+from chat.conversations.composing import picker
+from chat.conversations.domain import Conversation
+from chat.conversations.views import conversations, fresh, history, offered, whole
+from chat.errors import Invalid, NotFound
+from chat.web.current import current_catalog, current_db
+from chat.web.hypermedia import Answer, changed, elsewhere, page, partial
+from chat.web.text import clean, clean_title
+
+blueprint = Blueprint("conversations", __name__)
+
+
+@blueprint.get("/")
+async def new() -> Answer:
+    if visitor.account() is None:
+        return await page("welcome.html")
+    context = fresh()
+    current_catalog().warm(context["picker"].chosen)
+    return await page("conversations/new.html", history=await history(), **context)
+
+
+@blueprint.post("/account/model")
+@login_required
+async def default_model() -> Answer:
+    """What new conversations begin with."""
+    model = await _chosen_model()
+    await AccountRepository(current_db()).set_model(visitor.account_id(), model)
+    shown = picker(None, model)
+    return await changed("conversations/_picker.html", page=url_for(".new"), picker=shown)
+
+
+@blueprint.get("/conversations")
+@login_required
+async def index() -> Answer:
+    before, q = request.args.get("before", ""), clean(request.args.get("q", "")).strip()[:200]
+    shown = await history(before, q)
+    if not partial():
+        return await page("conversations/index.html", history=shown, open_id="")
+    fragment = "_history_page.html" if before else "_history.html"
+    return await page(f"conversations/{fragment}", history=shown, open_id="")
+
+
+@blueprint.get("/conversations/<conversation_id>")
+@login_required
+async def show(conversation_id: str) -> Answer:
+    conversation = await conversations().get(conversation_id, visitor.account_id())
+    context = await whole(conversation, request.args.get("before", ""))
+    return await page("conversations/show.html", history=await history(), **context)
+
+
+@blueprint.get("/conversations/<conversation_id>/messages")
+@login_required
+async def older(conversation_id: str) -> str:
+    """The messages above `before`, as a fragment."""
+    before = request.args.get("before", "")
+    if not before:
+        raise NotFound
+    conversation = await conversations().get(conversation_id, visitor.account_id())
+    context = await whole(conversation, before)
+    return await render_template("conversations/_messages.html", **context)
+
+
+@blueprint.post("/conversations/<conversation_id>/title")
+@login_required
+async def rename(conversation_id: str) -> Answer:
+    title = clean_title((await request.form).get("title", ""))
+    conversation = await conversations().rename(conversation_id, visitor.account_id(), title)
+    return await _header(conversation)
+
+
+@blueprint.post("/conversations/<conversation_id>/model")
+@login_required
+async def model(conversation_id: str) -> Answer:
+    """What the next message will use."""
+    chosen = await _chosen_model()
+    conversation = await conversations().set_model(conversation_id, visitor.account_id(), chosen)
+    shown = picker(conversation)
+    return await changed("conversations/_picker.html", page=_url(conversation_id), picker=shown)
+
+
+@blueprint.post("/conversations/<conversation_id>/pin")
+@login_required
+async def pin(conversation_id: str) -> Answer:
+    on = await _is_on()
+    conversation = await conversations().pin(conversation_id, visitor.account_id(), on)
+    return await _header(conversation)
+
+
+@blueprint.post("/conversations/<conversation_id>/archive")
+@login_required
+async def archive(conversation_id: str) -> Answer:
+    on = await _is_on()
+    conversation = await conversations().archive(conversation_id, visitor.account_id(), on)
+    return await _header(conversation)
+
+
+@blueprint.post("/conversations/<conversation_id>/deletion")
+@login_required
+async def delete(conversation_id: str) -> Answer:
+    await conversations().delete(conversation_id, visitor.account_id())
+    return elsewhere(url_for(".new"))
+
+
+async def _header(conversation: Conversation) -> Answer:
+    """The title changes in two places: above the conversation and in the history."""
+    return await changed(
+        "conversations/_renamed.html",
+        page=_url(conversation.id),
+        conversation=conversation,
+        history=await history(),
+        open_id=conversation.id,
+    )
+
+
+async def _chosen_model() -> str:
+    value = str((await request.form).get("model", ""))
+    if not offered(value):
+        raise Invalid("This model is not offered here. Choose one from the list.")
+    return value
+
+
+async def _is_on() -> bool:
+    value = str((await request.form).get("on", ""))
+    if value not in ("0", "1"):
+        raise Invalid("Say on=1 or on=0.")
+    return value == "1"
+
+
+def _url(conversation_id: str) -> str:
+    return url_for(".show", conversation_id=conversation_id)

@@ -1,0 +1,74 @@
+"""What the pages of this slice need, gathered once for routes here and in `replies`."""
+
+from typing import Any
+
+from chat.accounts import visitor
+from chat.conversations.composing import Composer, composer, picker
+from chat.conversations.domain import Conversation, History
+from chat.conversations.repository import ConversationRepository
+from chat.web.current import current_catalog, current_db, now
+from chat.web.i18n import gettext
+
+
+def conversations() -> ConversationRepository:
+    return ConversationRepository(current_db())
+
+
+async def history(before: str = "", q: str = "") -> History:
+    return await conversations().history(visitor.account_id(), now(), before, q)
+
+
+async def whole(conversation: Conversation, before: str = "") -> dict[str, Any]:
+    """Everything that a conversation's page or main column shows."""
+    found, older = await conversations().messages(conversation, visitor.account_id(), before)
+    last = found[-1] if found and not before else None
+    form: Composer = composer(conversation, last)
+    return {
+        "conversation": conversation,
+        "messages": found,
+        "older": older,
+        "before": before,
+        "composer": form,
+        "picker": picker(conversation),
+        "running": form.running,
+        "open_id": conversation.id,
+    }
+
+
+def fresh() -> dict[str, Any]:
+    """What the page of a new conversation shows."""
+    return {
+        "composer": composer(None),
+        "picker": picker(None),
+        "starters": starters(),
+        "open_id": "",
+    }
+
+
+def starters() -> list[str]:
+    """Four beginnings that the chosen model can really do; the tiny one speaks only English."""
+    model = picker(None).chosen
+    if model.endpoint == "guide":
+        return [
+            gettext("How do I connect a model?"),
+            gettext("Which providers can I use?"),
+            gettext("How do I use a model on my own computer?"),
+            gettext("What happens to what I write here?"),
+        ]
+    if model.endpoint == "embedded":
+        return [
+            "Give me three tips for a good night's sleep.",
+            "Write a Python function that adds two numbers.",
+            "Write a short thank-you note to a neighbour.",
+            "List five things to pack for a weekend at the sea.",
+        ]
+    return [
+        gettext("Explain a hard idea as if I were twelve"),
+        gettext("Turn my rough notes into a clear e-mail"),
+        gettext("Find the mistake in a piece of code"),
+        gettext("Plan a weekend trip with me"),
+    ]
+
+
+def offered(model_id: str) -> bool:
+    return current_catalog().find(model_id) is not None

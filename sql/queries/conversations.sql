@@ -1,0 +1,95 @@
+-- name: get
+SELECT id, title, model, leaf_id, pinned, archived, updated_at
+  FROM conversations
+ WHERE id = :id AND account_id = :account_id;
+
+-- name: recent
+-- A cursor, not OFFSET: page fifty costs what page one does.
+SELECT c.id, c.title, c.pinned, c.archived, c.updated_at,
+       EXISTS (SELECT 1 FROM replies r
+                WHERE r.account_id = c.account_id AND r.conversation_id = c.id
+                  AND r.state IN ('pending', 'streaming')) AS running
+  FROM conversations c
+ WHERE c.account_id = :account_id AND c.archived = 0 AND c.pinned = 0
+   AND (c.updated_at, c.id) < (:before, :before_id)
+ ORDER BY c.updated_at DESC, c.id DESC
+ LIMIT :limit;
+
+-- name: pinned
+SELECT c.id, c.title, c.pinned, c.archived, c.updated_at,
+       EXISTS (SELECT 1 FROM replies r
+                WHERE r.account_id = c.account_id AND r.conversation_id = c.id
+                  AND r.state IN ('pending', 'streaming')) AS running
+  FROM conversations c
+ WHERE c.account_id = :account_id AND c.archived = 0 AND c.pinned = 1
+ ORDER BY c.updated_at DESC, c.id DESC
+ LIMIT :limit;
+
+-- name: search
+-- Titles and messages of one account, archived ones too, newest first.
+SELECT c.id, c.title, c.pinned, c.archived, c.updated_at,
+       EXISTS (SELECT 1 FROM replies r
+                WHERE r.account_id = c.account_id AND r.conversation_id = c.id
+                  AND r.state IN ('pending', 'streaming')) AS running
+  FROM conversations c
+ WHERE c.account_id = :account_id AND (c.updated_at, c.id) < (:before, :before_id)
+   AND (lower(c.title) LIKE lower(CAST(:pattern AS TEXT)) ESCAPE '\'
+        OR EXISTS (SELECT 1 FROM messages m
+                    WHERE m.conversation_id = c.id AND m.account_id = c.account_id
+                      AND lower(m.text) LIKE lower(CAST(:pattern AS TEXT)) ESCAPE '\'))
+ ORDER BY c.updated_at DESC, c.id DESC
+ LIMIT :limit;
+
+-- name: path
+-- From a message up to the first one, at most :limit of them, oldest first.
+WITH RECURSIVE path (id, parent_id, depth) AS (
+  SELECT id, parent_id, 1
+    FROM messages
+   WHERE id = :from_id AND conversation_id = :conversation_id AND account_id = :account_id
+  UNION ALL
+  SELECT m.id, m.parent_id, path.depth + 1
+    FROM path
+    JOIN messages m ON m.id = path.parent_id
+   WHERE path.depth < :limit
+)
+SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
+       COALESCE(r.state, '') AS state, COALESCE(r.reason, '') AS reason,
+       COALESCE(r.model, '') AS model, COALESCE(r.model_name, '') AS model_name
+  FROM path
+  JOIN messages m ON m.id = path.id
+  LEFT JOIN replies r ON r.id = m.id
+ ORDER BY path.depth DESC;
+
+-- name: parent
+SELECT COALESCE(parent_id, '') AS parent_id
+  FROM messages
+ WHERE id = :id AND conversation_id = :conversation_id AND account_id = :account_id;
+
+-- name: rename
+UPDATE conversations
+   SET title = :title
+ WHERE id = :id AND account_id = :account_id
+RETURNING id, title, model, leaf_id, pinned, archived, updated_at;
+
+-- name: set_model
+UPDATE conversations
+   SET model = :model
+ WHERE id = :id AND account_id = :account_id
+RETURNING id, title, model, leaf_id, pinned, archived, updated_at;
+
+-- name: pin
+UPDATE conversations
+   SET pinned = :is_on
+ WHERE id = :id AND account_id = :account_id
+RETURNING id, title, model, leaf_id, pinned, archived, updated_at;
+
+-- name: archive
+UPDATE conversations
+   SET archived = :is_on
+ WHERE id = :id AND account_id = :account_id
+RETURNING id, title, model, leaf_id, pinned, archived, updated_at;
+
+-- name: delete
+DELETE FROM conversations
+ WHERE id = :id AND account_id = :account_id
+RETURNING id;
