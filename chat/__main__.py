@@ -1,0 +1,115 @@
+"""The commands: serve, migrate, create-admin, check."""
+
+import argparse
+import asyncio
+import getpass
+import logging
+import os
+import sys
+from typing import NoReturn
+
+from chat import log
+from chat.settings import BadSettings, Settings, environment, read
+
+LONGEST_BODY = 1024 * 1024  # bytes
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; 0 when it went well, else 1 after a clear line."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = read(environment())
+        log.configure(settings.log_format)
+        return int(options.run(settings, options))
+    except BadSettings as error:
+        for line in error.lines:
+            print(line, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def serve(settings: Settings, options: argparse.Namespace) -> int:
+    if options.reload:
+        from chat.reload import watch
+
+        return watch(["-m", "chat", "serve"])
+    from chat.app import create_app, drain
+    from chat.server import run
+    from chat.web.guard import guarded
+
+    app = create_app(settings)
+    app.logger.addFilter(_unsaid)
+    wall = guarded(app, settings, body_limit=lambda path: LONGEST_BODY)
+    return run(wall, settings, draining=lambda: drain(app))
+
+
+def migrate(settings: Settings, _: argparse.Namespace) -> int:
+    async def run() -> None:
+        from chat.db.database import connect
+
+        await (await connect(settings)).close()
+
+    asyncio.run(run())
+    print("The database is of this version.")
+    return 0
+
+
+def create_admin(settings: Settings, options: argparse.Namespace) -> int:
+    from chat.accounts.admin import make_admin
+    from chat.errors import ChatError
+
+    try:
+        made = asyncio.run(make_admin(settings, options.email, _new_password))
+    except ChatError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{options.email} {'is a new administrator' if made else 'is an administrator now'}.")
+    return 0
+
+
+def check(settings: Settings, _: argparse.Namespace) -> int:
+    """Reading the settings was the check: mistakes have ended the program before."""
+    print(f"The settings are in order. Prosa will be on {settings.public_url}.")
+    return 0
+
+
+def _unsaid(record: logging.LogRecord) -> bool:
+    """Quart logs a start that failed; where the operator can mend it, `run` says so in one line."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BadSettings))
+
+
+def _new_password() -> str:
+    if sys.stdin.isatty():
+        return getpass.getpass("A password for the new account: ")
+    return sys.stdin.readline().rstrip("\n")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (--help says more)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m chat", description="Prosa, a self-hosted chat.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add = commands.add_parser
+    command = add("serve", help="start; also brings the database to this version")
+    command.add_argument("--reload", action="store_true", help="restart when a source changes")
+    command.set_defaults(run=serve)
+    add("migrate", help="bring the database to this version").set_defaults(run=migrate)
+    command = add("create-admin", help="the first administrator, or promote an account")
+    command.add_argument("email", metavar="EMAIL", help="a new account asks for a password")
+    command.set_defaults(run=create_admin)
+    add("check", help="read the settings and say every mistake").set_defaults(run=check)
+    return parser
+
+
+if __name__ == "__main__":
+    logging.raiseExceptions = False  # a closed terminal is no reason for a stack trace
+    code = main()
+    if code:
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(code)  # a start that failed half way has left threads that would keep us here
+    sys.exit(0)

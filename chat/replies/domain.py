@@ -1,0 +1,28 @@
+"""A reply from its beginning to its end."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from chat.conversations.domain import Conversation, Message
+from chat.providers.domain import Usage
+
+End = Literal["complete", "stopped", "interrupted", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A question that is stored, with its reply. `fresh` is False when the form came once more."""
+
+    conversation: Conversation
+    question: Message
+    reply: Message
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a reply ended. `reason`: the provider's word for a good end, the kind of a bad one."""
+
+    state: End
+    reason: str = ""
+    usage: Usage = field(default_factory=Usage)

@@ -1,0 +1,72 @@
+"""What somebody who watches a reply is sent, from any point of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from chat.replies.live import Live
+from chat.web.blocks import growth
+
+QUIET = 5  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`html` brings a page to where it holds `blocks` finished blocks and the open end."""
+
+    html: str
+    blocks: int
+
+
+async def follow(live: Live, held: int) -> AsyncIterator[Step | None]:
+    """Steps until the reply ends; `held` is the number of finished blocks the page has.
+
+    A negative or impossible `held` gets a snapshot that replaces everything. A reader who is slow
+    gets fewer, larger steps: nothing queues up for it. None says that nothing was new for a while.
+    """
+    page = _Page(live.reply_id, held)
+    while live.ending is None:
+        if live.shown != page.seen and live.shown:
+            yield page.step(live)
+        try:
+            async with asyncio.timeout(QUIET):
+                await live.fresh(page.seen)
+        except TimeoutError:
+            yield None
+
+
+class _Page:
+    """What one watching page holds."""
+
+    def __init__(self, reply_id: str, held: int) -> None:
+        self.seen = 0
+        self._held = held
+        self._tail: str | None = None
+        self._id = f"#m-{reply_id}"
+
+    def step(self, live: Live) -> Step:
+        parts: list[str] = []
+        if not 0 <= self._held <= live.count:
+            blocks = "".join(live.blocks(0))
+            parts.append(_part(f"{self._id}-blocks", "innerHTML", blocks))
+        elif self._held < live.count:
+            blocks = "".join(live.blocks(self._held))
+            parts.append(_part(f"{self._id}-blocks", "beforeend", blocks))
+        if live.tail != self._tail:
+            parts.append(self._tail_step(live.tail))
+        self.seen, self._held, self._tail = live.shown, live.count, live.tail
+        return Step("".join(parts), live.count)
+
+    def _tail_step(self, tail: str) -> str:
+        grown = growth(self._tail, tail) if self._tail else None
+        if grown:
+            inside, html = grown
+            return _part(f"{self._id}-tail {inside}", "beforeend", html)
+        return _part(f"{self._id}-tail", "innerHTML", tail)
+
+
+def _part(target: str, swap: str, html: str) -> str:
+    opening = Markup('<hx-partial hx-target="{}" hx-swap="{}">').format(target, swap)
+    return f"{opening}{html}</hx-partial>"

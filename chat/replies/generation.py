@@ -1,0 +1,118 @@
+"""Drives one provider for one reply, beside the request that asked for it."""
+
+import asyncio
+import contextlib
+import logging
+
+from chat.errors import Unavailable
+from chat.providers.domain import (
+    Done,
+    Prompt,
+    Provider,
+    ProviderError,
+    TextDelta,
+    Usage,
+)
+from chat.replies.domain import End, Ending
+from chat.replies.live import Live
+from chat.replies.repository import Chunk, ReplyRepository
+from chat.web.current import Clock
+
+log = logging.getLogger(__name__)
+LONGEST = 1_000_000  # characters
+LONGEST_TIME = 15 * 60  # seconds
+SAVE_AGAIN = (0.5, 1, 2, 5, 10)  # seconds between tries to store an ending
+
+
+class Generation:
+    """One reply being written by this process. It lives until its ending is stored."""
+
+    def __init__(self, live: Live, epoch: int, replies: ReplyRepository, clock: Clock) -> None:
+        self.live = live
+        self.epoch = epoch
+        self._replies = replies
+        self._clock = clock
+        self._unsaved: list[str] = []
+        self._seq = 0
+        self._size = 0
+        self._usage = Usage()
+        self._cancelled: End | None = None
+        self._asking: asyncio.Task[Ending] | None = None
+
+    async def run(self, provider: Provider, prompt: Prompt) -> None:
+        """Asks, and stores the ending however it comes about."""
+        self._asking = asyncio.create_task(self._ask(provider, prompt))
+        await asyncio.wait({self._asking})
+        await self._finish(self._outcome(self._asking))
+
+    def cancel(self, end: End) -> None:
+        """Closes the provider's connection; what has arrived is kept under this state."""
+        self._cancelled = self._cancelled or end
+        if self._asking:
+            self._asking.cancel()
+
+    def chunk(self) -> Chunk | None:
+        """What came since the last call, to be stored; None when nothing did."""
+        if not self._unsaved:
+            return None
+        body, self._unsaved = "".join(self._unsaved), []
+        self._seq += 1
+        return Chunk(self.live.reply_id, self.epoch, self._seq, body)
+
+    def put_back(self, chunk: Chunk) -> None:
+        """A chunk that could not be stored: it goes along with the next one."""
+        self._unsaved.insert(0, chunk.body)
+
+    async def _ask(self, provider: Provider, prompt: Prompt) -> Ending:
+        if self._cancelled:
+            return Ending(self._cancelled)
+        reason = "other"
+        async with (
+            asyncio.timeout(LONGEST_TIME),
+            contextlib.aclosing(provider.stream(prompt)) as events,
+        ):
+            async for event in events:
+                if isinstance(event, TextDelta):
+                    if self._take(event.text):
+                        return Ending("complete", "too_long", self._usage)
+                elif isinstance(event, Usage):
+                    self._usage = event
+                elif isinstance(event, Done):
+                    reason = event.reason
+        return Ending("complete", reason, self._usage)
+
+    def _take(self, text: str) -> bool:
+        """True when the reply has reached its longest size."""
+        text = text[: LONGEST - self._size]
+        self._size += len(text)
+        if text:
+            self._unsaved.append(text)
+            self.live.feed(text)
+        return self._size >= LONGEST
+
+    def _outcome(self, task: "asyncio.Task[Ending]") -> Ending:
+        if task.cancelled():
+            return Ending(self._cancelled or "interrupted", usage=self._usage)
+        error = task.exception()
+        if error is None:
+            return task.result()
+        if isinstance(error, ProviderError):
+            log.warning("reply %s: %s", self.live.reply_id, error)
+            return Ending("failed", error.kind, self._usage)
+        if isinstance(error, TimeoutError):
+            return Ending("complete", "too_long", self._usage)
+        log.error("reply %s failed", self.live.reply_id, exc_info=error)
+        return Ending("failed", "protocol", self._usage)
+
+    async def _finish(self, ending: Ending) -> None:
+        text, html = await self.live.finish()
+        for pause in SAVE_AGAIN:
+            try:
+                await self._replies.end(
+                    self.live.reply_id, self.epoch, text, html, ending, self._clock()
+                )
+                break
+            except Unavailable:
+                log.warning("reply %s: its ending cannot be stored yet", self.live.reply_id)
+                await asyncio.sleep(pause)
+        self.live.end(ending)

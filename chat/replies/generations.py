@@ -1,0 +1,136 @@
+"""All replies that this process is writing: begun, saved together, stopped, drained, recovered."""
+
+import asyncio
+import logging
+
+from quart import current_app
+
+from chat.db.database import Database
+from chat.errors import Unavailable
+from chat.providers.domain import Prompt, Provider
+from chat.replies.domain import Ending, Started
+from chat.replies.generation import Generation
+from chat.replies.live import Live
+from chat.replies.repository import Chunk, ReplyRepository
+from chat.web.current import Clock
+from chat.web.markdown import render
+
+log = logging.getLogger(__name__)
+SAVE_EVERY = 0.25  # seconds
+LOOK_EVERY = 4  # savings between two looks for replies that were deleted meanwhile
+FIRST_EPOCH = 1
+
+
+class Generations:
+    """The registry. Its database is the truth; this is only who is being written here."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._replies = ReplyRepository(db)
+        self._clock = clock
+        self._running: dict[str, Generation] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._saver: asyncio.Task[None] | None = None
+        self._closing = False
+
+    def open(self) -> None:
+        self._saver = asyncio.create_task(self._save_forever())
+
+    def admit(self) -> None:
+        """Unavailable once this process is leaving: another one will take the message."""
+        if self._closing:
+            raise Unavailable("This server is restarting. Try again in a few seconds.",
+                              code="busy", retry_after=5)  # fmt: skip
+
+    def start(self, started: Started, account_id: str, provider: Provider, prompt: Prompt) -> None:
+        """Begins to write a reply that is stored as pending; returns at once."""
+        reply = started.reply
+        live = Live(reply.id, account_id, started.conversation.id)
+        generation = Generation(live, FIRST_EPOCH, self._replies, self._clock)
+        self._running[reply.id] = generation
+        task = asyncio.create_task(self._run(generation, provider, prompt))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def live(self, reply_id: str) -> Live | None:
+        found = self._running.get(reply_id)
+        return found.live if found else None
+
+    async def stop(self, reply_id: str) -> None:
+        """Closes the provider's connection and waits until the text so far is stored."""
+        if found := self._running.get(reply_id):
+            found.cancel("stopped")
+            await found.live.ended()
+
+    async def recover(self) -> int:
+        """Marks what a process that is gone left unfinished; answers how many replies.
+
+        With SQLite there is one process: at its start, everything unfinished is left over.
+        """
+        left = [
+            found for found in await self._replies.unfinished() if found[0] not in self._running
+        ]
+        for reply_id, epoch in left:
+            text = await self._replies.text_so_far(reply_id)
+            html = await asyncio.to_thread(render, text)
+            ending = Ending("interrupted")
+            await self._replies.end(reply_id, epoch, text, html, ending, self._clock())
+        return len(left)
+
+    async def drain(self) -> None:
+        """Ends everything as interrupted, with every character that arrived stored."""
+        self._closing = True
+        for generation in self._running.values():
+            generation.cancel("interrupted")
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+        if self._saver:
+            self._saver.cancel()
+            await asyncio.wait({self._saver})
+
+    async def _run(self, generation: Generation, provider: Provider, prompt: Prompt) -> None:
+        try:
+            await generation.run(provider, prompt)
+        finally:
+            self._running.pop(generation.live.reply_id, None)
+
+    async def _save_forever(self) -> None:
+        turn = 0
+        while True:
+            await asyncio.sleep(SAVE_EVERY)
+            turn += 1
+            try:
+                await self._save()
+                if self._running and turn % LOOK_EVERY == 0:
+                    await self._forget_deleted()
+            except Unavailable:
+                log.warning("the text of running replies cannot be saved yet")
+            except Exception:
+                log.exception("saving the text of running replies failed")
+
+    async def _save(self) -> None:
+        """One transaction for the new text of every running reply."""
+        chunks = [chunk for each in self._running.values() if (chunk := each.chunk())]
+        if not chunks:
+            return
+        try:
+            await self._replies.append(chunks)
+        except Unavailable:
+            self._put_back(chunks)
+            raise
+
+    def _put_back(self, chunks: list[Chunk]) -> None:
+        for chunk in chunks:
+            if generation := self._running.get(chunk.reply_id):
+                generation.put_back(chunk)
+
+    async def _forget_deleted(self) -> None:
+        """A reply whose row is gone, or another's by now, has nobody to write for."""
+        mine = {(each.live.reply_id, each.epoch) for each in self._running.values()}
+        for reply_id, _ in mine - set(await self._replies.unfinished()):
+            if generation := self._running.get(reply_id):
+                generation.cancel("stopped")
+
+
+def current_generations() -> Generations:
+    found: Generations = current_app.extensions["generations"]
+    return found

@@ -1,0 +1,107 @@
+"""The text of one reply while it grows, rendered once per tick for everybody who watches."""
+
+import asyncio
+
+from chat.replies.domain import Ending
+from chat.web.blocks import Document
+
+TICK = 0.1  # seconds between two renderings
+
+
+class Live:
+    """Fed by its generation, read by any number of followers.
+
+    `shown` counts renderings: a follower that has seen number n waits for the next one. Memory
+    is the text and its blocks once, however many follow and however slowly they read.
+    """
+
+    def __init__(self, reply_id: str, account_id: str, conversation_id: str) -> None:
+        self.reply_id = reply_id
+        self.account_id = account_id
+        self.conversation_id = conversation_id
+        self.ending: Ending | None = None
+        self.shown = 0
+        self.count = 0  # finished blocks, as of the last rendering
+        self.tail = ""  # HTML of the open end, as of the last rendering
+        self._document = Document()
+        self._busy = asyncio.Lock()  # a rendering may be under way in a thread
+        self._incoming: list[str] = []
+        self._fed = 0
+        self._rendered = 0
+        self._rendering = False
+        self._next_tick = 0.0
+        self._changed = asyncio.Event()
+
+    def feed(self, text: str) -> None:
+        self._incoming.append(text)
+        self._fed += 1
+        self._wake()
+
+    def blocks(self, after: int) -> list[str]:
+        """HTML of the finished blocks from number `after` on, as of the last rendering."""
+        return self._document.blocks[after : self.count]
+
+    async def finish(self) -> tuple[str, str]:
+        """(text, HTML) of the whole reply. Nothing may be fed any more."""
+        async with self._busy:
+            self._take()
+            html = await asyncio.to_thread(self._document.finish)
+            self.count, self.tail = len(self._document.blocks), ""
+            return self._document.text, html
+
+    def end(self, ending: Ending) -> None:
+        """To be called once the final state is stored."""
+        self.ending = ending
+        self._wake()
+
+    async def ended(self) -> None:
+        while self.ending is None:
+            await self._changed.wait()
+
+    async def fresh(self, seen: int) -> None:
+        """Waits for something newer than rendering `seen`, or for the end.
+
+        Of several who wait, the first renders for all; if it goes away another takes over.
+        """
+        while self.shown == seen and self.ending is None:
+            if self._rendering or self._rendered == self._fed:
+                await self._changed.wait()
+                continue
+            self._rendering = True
+            try:
+                await self._render()
+            finally:
+                self._rendering = False
+                self._wake()
+
+    async def _render(self) -> None:
+        loop = asyncio.get_running_loop()
+        if (delay := self._next_tick - loop.time()) > 0:
+            await asyncio.sleep(delay)
+        if self.ending is not None:
+            return
+        began = loop.time()
+        if self._document.heavy or self._busy.locked():
+            # Its own task: whoever waits here may go away while a thread is at work.
+            await asyncio.shield(asyncio.create_task(self._advance_in_a_thread()))
+        else:
+            self._take()
+            self._document.advance()
+        self.count, self.tail = len(self._document.blocks), self._document.tail
+        self.shown += 1
+        took = loop.time() - began  # a rendering that takes long is made less often
+        self._next_tick = began + max(TICK, 10 * took)
+
+    async def _advance_in_a_thread(self) -> None:
+        async with self._busy:
+            self._take()
+            await asyncio.to_thread(self._document.advance)
+
+    def _take(self) -> None:
+        self._document.append("".join(self._incoming))
+        self._incoming.clear()
+        self._rendered = self._fed
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

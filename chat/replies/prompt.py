@@ -1,0 +1,43 @@
+"""What a model is sent: the conversation so far, as much of it as fits."""
+
+from collections.abc import Iterable
+
+from chat.conversations.domain import Message
+from chat.providers.domain import Model, Prompt, Turn
+
+UNKNOWN_WINDOW = 4_096  # tokens; local endpoints that do not say usually have no more
+LARGEST_WINDOW = 32_000  # tokens; a guard against the cost of a very long conversation
+BYTES_PER_TOKEN = 3  # errs on the safe side for most languages
+
+
+def build(history: Iterable[Message], model: Model) -> Prompt:
+    """The newest turns that fit the model's window; the last question goes in whatever its size.
+
+    What is left out begins with the oldest. A question whose answer never came stays; the first
+    turn is a person's, as every wire wants it.
+    """
+    turns = [_turn(message) for message in history if message.text]
+    room = _room(model)
+    kept: list[Turn] = []
+    for turn in reversed(turns):
+        room -= _tokens(turn)
+        if kept and room < 0:
+            break
+        kept.insert(0, turn)
+    while len(kept) > 1 and kept[0].role == "assistant":
+        kept.pop(0)
+    return Prompt(model=model, turns=tuple(kept))
+
+
+def _room(model: Model) -> int:
+    window = min(model.context or UNKNOWN_WINDOW, LARGEST_WINDOW)
+    reserved = min(model.max_output or window, max(1_024, window // 4), window // 2)
+    return window - reserved - window // 20
+
+
+def _tokens(turn: Turn) -> int:
+    return len(turn.text.encode()) // BYTES_PER_TOKEN + 8
+
+
+def _turn(message: Message) -> Turn:
+    return Turn("user" if message.role == "user" else "assistant", message.text)

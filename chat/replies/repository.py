@@ -1,0 +1,263 @@
+"""Replies in the database: begun with their question, written in chunks, ended once."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from chat.conversations.domain import Conversation, Message
+from chat.conversations.repository import SQL as CONVERSATIONS
+from chat.db.database import Database, Statements
+from chat.db.queries import load_queries
+from chat.errors import Conflict, NotFound, OverLimit
+from chat.providers.domain import Model
+from chat.replies.domain import Ending, Started
+from chat.web.text import first_words
+
+SQL = load_queries("replies")
+LONGEST_HISTORY = 400  # messages that can go into a prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message as a form sent it, cleaned. `key`: the same key is the same message."""
+
+    text: str
+    model: Model
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """`seq` counts from 1 within a reply."""
+
+    reply_id: str
+    epoch: int
+    seq: int
+    body: str
+
+
+class ReplyRepository:
+    """`limit`: replies of one account that may be written at once."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def begin(
+        self, draft: Draft, account_id: str, conversation_id: str, now: int, limit: int
+    ) -> Started:
+        """Stores the question and its pending reply in one transaction.
+
+        An empty `conversation_id` begins a conversation. Errors: NotFound, Conflict (the key with
+        another text, or a reply is still being written there), OverLimit.
+        """
+        async with self._db.transaction() as tx:
+            if draft.key and (known := await self._known(tx, draft, account_id)):
+                return known
+            await _admit(tx, account_id, conversation_id, limit)
+            question, reply = _messages(draft, now)
+            if conversation_id:
+                row = await tx.one(SQL["conversation"], id=conversation_id, account_id=account_id)
+                conversation = Conversation(**row)
+                question = replace(question, parent_id=conversation.leaf_id or None)
+            else:
+                conversation = await _add_conversation(tx, draft, account_id, now)
+            await _add(tx, conversation, question, account_id, draft.key or None)
+            await _add(tx, conversation, reply, account_id, None)
+            conversation = await _turn_to(tx, conversation, reply, account_id, now)
+        return Started(conversation, question, reply, fresh=True)
+
+    async def retry(
+        self, reply_id: str, account_id: str, model: Model, now: int, limit: int
+    ) -> Started:
+        """One more answer to the same question: a sibling, shown instead. Errors as in `begin`."""
+        async with self._db.transaction() as tx:
+            old = await _reply(tx, reply_id, account_id)
+            if old.running:
+                raise Conflict("This answer is still being written. Stop it first.")
+            place = await tx.one(SQL["conversation_of"], id=reply_id, account_id=account_id)
+            found = await tx.one(
+                SQL["conversation"], id=place["conversation_id"], account_id=account_id
+            )
+            conversation = Conversation(**found)
+            await _admit(tx, account_id, conversation.id, limit)
+            reply = _reply_to(old.parent_id or "", model, now)
+            await _add(tx, conversation, reply, account_id, None)
+            after = await _turn_to(tx, conversation, reply, account_id, now)
+        return Started(after, old, reply, fresh=True)
+
+    async def get(self, reply_id: str, account_id: str) -> Message:
+        return await _reply(self._db, reply_id, account_id)
+
+    async def conversation_of(self, reply_id: str, account_id: str) -> str:
+        row = await self._db.one(SQL["conversation_of"], id=reply_id, account_id=account_id)
+        return str(row["conversation_id"])
+
+    async def history(self, started: Started, account_id: str) -> list[Message]:
+        """The path above a reply, oldest first: what its prompt is made of."""
+        rows = await self._db.all(
+            CONVERSATIONS["path"],
+            from_id=started.reply.parent_id,
+            conversation_id=started.conversation.id,
+            account_id=account_id,
+            limit=LONGEST_HISTORY,
+        )
+        return [Message(**row) for row in rows]
+
+    async def append(self, chunks: Sequence[Chunk]) -> None:
+        """The new text of many replies in one transaction; of a lost one nothing is written."""
+        rows = [
+            {"id": chunk.reply_id, "epoch": chunk.epoch, "seq": chunk.seq, "body": chunk.body}
+            for chunk in chunks
+        ]
+        begun = [{"id": row["id"], "epoch": row["epoch"]} for row in rows if row["seq"] == 1]
+        async with self._db.transaction() as tx:
+            await tx.many(SQL["append"], rows)
+            if begun:
+                await tx.many(SQL["streaming"], begun)
+
+    async def end(
+        self, reply_id: str, epoch: int, text: str, html: str, ending: Ending, now: int
+    ) -> bool:
+        """The final text, its HTML, usage and state in one transaction.
+
+        False, and nothing written, when the reply is not this owner's any more.
+        """
+        async with self._db.transaction() as tx:
+            ended = await tx.all(
+                SQL["end"],
+                id=reply_id,
+                epoch=epoch,
+                state=ending.state,
+                reason=ending.reason,
+                input_tokens=ending.usage.input,
+                output_tokens=ending.usage.output,
+                cached_tokens=ending.usage.cached,
+                reasoning_tokens=ending.usage.reasoning,
+                now=now,
+                raise_epoch=int(ending.state == "interrupted"),
+            )
+            if ended:
+                await tx.run(SQL["keep_text"], id=reply_id, text=text, html=html)
+                await tx.run(SQL["drop_chunks"], id=reply_id)
+        return bool(ended)
+
+    async def unfinished(self) -> list[tuple[str, int]]:
+        """(reply id, epoch) of everything pending or streaming, whoever writes it."""
+        return [(row["id"], row["epoch"]) for row in await self._db.all(SQL["unfinished"])]
+
+    async def text_so_far(self, reply_id: str) -> str:
+        return "".join(row["body"] for row in await self._db.all(SQL["chunks"], id=reply_id))
+
+    async def _known(self, tx: Statements, draft: Draft, account_id: str) -> Started | None:
+        rows = await tx.all(SQL["by_key"], account_id=account_id, key=draft.key)
+        if not rows:
+            return None
+        row = rows[0]
+        if row["text"] != draft.text:
+            raise Conflict(
+                "This form was sent before with another text. Reload the page and send again.",
+                code="key_reused",
+            )
+        found = await tx.one(SQL["conversation"], id=row["conversation_id"], account_id=account_id)
+        reply = await _reply(tx, row["reply_id"], account_id)
+        question = _question(row["question_id"], draft.text, reply.created_at)
+        return Started(Conversation(**found), question, reply, fresh=False)
+
+
+async def _admit(tx: Statements, account_id: str, conversation_id: str, limit: int) -> None:
+    running = await tx.all(SQL["running"], account_id=account_id)
+    if any(row["conversation_id"] == conversation_id for row in running):
+        raise Conflict("The model is still answering here. Stop it, or wait until it is done.")
+    if len(running) >= limit:
+        raise OverLimit(
+            "The limit of answers at once is %(limit)s. Wait for one to end.",
+            code="too_many",
+            retry_after=5,
+            limit=limit,
+        )
+
+
+async def _reply(tx: Statements, reply_id: str, account_id: str) -> Message:
+    rows = await tx.all(SQL["get"], id=reply_id, account_id=account_id)
+    if not rows:
+        raise NotFound
+    return Message(**rows[0])
+
+
+async def _add_conversation(
+    tx: Statements, draft: Draft, account_id: str, now: int
+) -> Conversation:
+    title, conversation_id = first_words(draft.text), secrets.token_hex(16)
+    await tx.run(
+        SQL["add_conversation"],
+        id=conversation_id,
+        account_id=account_id,
+        title=title,
+        model=draft.model.id,
+        leaf_id="",
+        now=now,
+    )
+    return Conversation(conversation_id, title, draft.model.id, "", 0, 0, now)
+
+
+async def _add(
+    tx: Statements, conversation: Conversation, message: Message, account_id: str, key: str | None
+) -> None:
+    owner = {"conversation_id": conversation.id, "account_id": account_id}
+    await tx.run(
+        SQL["add_message"],
+        id=message.id,
+        parent_id=message.parent_id,
+        role=message.role,
+        text=message.text,
+        key=key,
+        now=message.created_at,
+        **owner,
+    )
+    if message.role == "assistant":
+        await tx.run(
+            SQL["add_reply"],
+            id=message.id,
+            model=message.model,
+            model_name=message.model_name,
+            now=message.created_at,
+            **owner,
+        )
+
+
+async def _turn_to(
+    tx: Statements, conversation: Conversation, reply: Message, account_id: str, now: int
+) -> Conversation:
+    await tx.run(
+        SQL["turn_to"],
+        id=conversation.id,
+        account_id=account_id,
+        leaf_id=reply.id,
+        model=reply.model,
+        now=now,
+    )
+    return replace(conversation, leaf_id=reply.id, model=reply.model, updated_at=now)
+
+
+def _messages(draft: Draft, now: int) -> tuple[Message, Message]:
+    question = _question(secrets.token_hex(16), draft.text, now)
+    return question, _reply_to(question.id, draft.model, now)
+
+
+def _question(message_id: str, text: str, now: int) -> Message:
+    return Message(message_id, None, "user", text, "", now, "", "", "", "")
+
+
+def _reply_to(question_id: str, model: Model, now: int) -> Message:
+    return Message(
+        id=secrets.token_hex(16),
+        parent_id=question_id,
+        role="assistant",
+        text="",
+        html="",
+        created_at=now,
+        state="pending",
+        reason="",
+        model=model.id,
+        model_name=model.name,
+    )

@@ -1,0 +1,128 @@
+"""Sends, stops and retries."""
+
+from typing import Any
+
+from quart import (
+    Blueprint,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from quart_auth import login_required
+
+from chat.accounts import visitor
+from chat.conversations.composing import composer, picker
+from chat.conversations.domain import Message
+from chat.conversations.views import conversations, fresh, history, whole
+from chat.errors import ChatError
+from chat.replies import sending
+from chat.replies.domain import Started
+from chat.replies.generations import current_generations
+from chat.replies.sending import replies
+from chat.web.failures import marked, sentence
+from chat.web.hypermedia import Answer, changed, elsewhere, page, partial
+
+blueprint = Blueprint("replies", __name__)
+
+
+@blueprint.post("/conversations")
+@login_required
+async def start() -> Answer:
+    """A new conversation with its first message."""
+    try:
+        started = await sending.send()
+    except ChatError as error:
+        return await _refused(error, "conversations/new.html", fresh())
+    if not partial():
+        return redirect(_anchor(started), 303)
+    url = url_for("conversations.show", conversation_id=started.conversation.id)
+    context = await whole(started.conversation)
+    return await changed(
+        "replies/_started.html", page=url, push=url, history=await history(), **context
+    )
+
+
+@blueprint.post("/conversations/<conversation_id>/messages")
+@login_required
+async def send(conversation_id: str) -> Answer:
+    """The next message of a conversation."""
+    conversation = await conversations().get(conversation_id, visitor.account_id())
+    try:
+        started = await sending.send(conversation_id)
+    except ChatError as error:
+        return await _refused(error, "conversations/show.html", await whole(conversation))
+    return await changed(
+        "replies/_sent.html",
+        page=_anchor(started),
+        messages=[started.question, started.reply],
+        conversation=started.conversation,
+        composer=composer(started.conversation, started.reply),
+        picker=picker(started.conversation),
+        history=await history(),
+        open_id=conversation_id,
+    )
+
+
+@blueprint.get("/replies/<reply_id>")
+@login_required
+async def show(reply_id: str) -> str:
+    reply = await replies().get(reply_id, visitor.account_id())
+    return await render_template("replies/_reply.html", message=reply)
+
+
+@blueprint.post("/replies/<reply_id>/stop")
+@login_required
+async def stop(reply_id: str) -> Answer:
+    account_id = visitor.account_id()
+    await replies().get(reply_id, account_id)  # 404 unless it is theirs
+    await current_generations().stop(reply_id)
+    reply = await replies().get(reply_id, account_id)
+    conversation_id = await replies().conversation_of(reply_id, account_id)
+    url = url_for("conversations.show", conversation_id=conversation_id)
+    context = await _ended(reply, conversation_id)
+    return await changed("replies/_replaced.html", page=f"{url}#m-{reply_id}", **context)
+
+
+@blueprint.post("/replies/<reply_id>/retry")
+@login_required
+async def retry(reply_id: str) -> Answer:
+    last = await _is_last(reply_id)
+    started = await sending.retry(reply_id)
+    if not last:  # what came after the old answer is on another branch now
+        return elsewhere(_anchor(started))
+    return await changed(
+        "replies/_replaced.html",
+        page=_anchor(started),
+        message=started.reply,
+        conversation=started.conversation,
+        composer=composer(started.conversation, started.reply),
+    )
+
+
+async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> Answer:
+    """The page that the form was on, with everything typed in it, and the reason."""
+    if partial():
+        raise error
+    form = await request.form
+    context["composer"] = context["composer"].refused(
+        form.get("text", ""), sentence(error), error.code
+    )
+    return marked(await page(template, history=await history(), **context), error)
+
+
+async def _ended(reply: Message, conversation_id: str) -> dict[str, Any]:
+    conversation = await conversations().get(conversation_id, visitor.account_id())
+    last = reply if conversation.leaf_id == reply.id else None
+    return {"message": reply, "composer": composer(conversation, last), "last": bool(last)}
+
+
+async def _is_last(reply_id: str) -> bool:
+    conversation_id = await replies().conversation_of(reply_id, visitor.account_id())
+    conversation = await conversations().get(conversation_id, visitor.account_id())
+    return conversation.leaf_id == reply_id
+
+
+def _anchor(started: Started) -> str:
+    url = url_for("conversations.show", conversation_id=started.conversation.id)
+    return f"{url}#m-{started.reply.id}"

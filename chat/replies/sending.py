@@ -1,0 +1,106 @@
+"""From a form to a reply that is being written: the one way in, for sends and retries."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from quart import request
+from werkzeug.datastructures import MultiDict
+
+from chat.accounts import visitor
+from chat.accounts.repository import AccountRepository
+from chat.accounts.throttle import MINUTE, Throttle
+from chat.conversations.domain import Message
+from chat.errors import Invalid
+from chat.providers.domain import Model
+from chat.replies.domain import Started
+from chat.replies.generations import current_generations
+from chat.replies.prompt import build
+from chat.replies.repository import Draft, ReplyRepository
+from chat.web.current import current_catalog, current_db, current_settings, now
+from chat.web.text import clean_prompt
+
+LONGEST_KEY = 100
+_beginning: set[asyncio.Task[Started]] = set()
+
+
+def replies() -> ReplyRepository:
+    return ReplyRepository(current_db())
+
+
+async def send(conversation_id: str = "") -> Started:
+    """Stores the form's message and starts its reply; an empty id begins a conversation.
+
+    Errors: Invalid, Conflict, OverLimit, NotFound, Unavailable; nothing is stored then.
+    """
+    form = await request.form
+    draft = _draft(form)
+    account_id = visitor.account_id()
+    await _admit(account_id)
+    return await _unbroken(_begin(draft, account_id, conversation_id))
+
+
+async def retry(reply_id: str) -> Started:
+    """Another answer to the same question, by the form's model or the same one."""
+    account_id = visitor.account_id()
+    old = await replies().get(reply_id, account_id)
+    model = _model((await request.form).get("model", "") or old.model)
+    await _admit(account_id)
+    return await _unbroken(_begin_again(reply_id, account_id, model))
+
+
+async def _begin(draft: Draft, account_id: str, conversation_id: str) -> Started:
+    limit = current_settings().limit_replies
+    started = await replies().begin(draft, account_id, conversation_id, now(), limit)
+    if started.fresh:
+        await _start(started, draft.model, account_id)
+        await AccountRepository(current_db()).set_model(account_id, draft.model.id)
+    return started
+
+
+async def _begin_again(reply_id: str, account_id: str, model: Model) -> Started:
+    limit = current_settings().limit_replies
+    started = await replies().retry(reply_id, account_id, model, now(), limit)
+    await _start(started, model, account_id)
+    return started
+
+
+async def _unbroken(work: Coroutine[Any, Any, Started]) -> Started:
+    """`work` to its end, also when its sender goes away: what is stored as pending is begun."""
+    task = asyncio.create_task(work)
+    _beginning.add(task)
+    task.add_done_callback(_beginning.discard)
+    return await asyncio.shield(task)
+
+
+async def _admit(account_id: str) -> None:
+    current_generations().admit()
+    await Throttle(current_db(), now()).count(
+        f"send {account_id}",
+        current_settings().limit_sends,
+        MINUTE,
+        "That was a lot of messages in a minute. Wait a little, then send again.",
+    )
+
+
+async def _start(started: Started, model: Model, account_id: str) -> None:
+    history: list[Message] = [started.question]
+    if started.question.parent_id or started.question.role == "assistant":
+        history = await replies().history(started, account_id)
+    provider = current_catalog().provider(model)
+    current_generations().start(started, account_id, provider, build(history, model))
+
+
+def _draft(form: MultiDict[str, str]) -> Draft:
+    key = form.get("key", "")
+    if len(key) > LONGEST_KEY or not key.isprintable():
+        raise Invalid("This form is damaged. Reload the page and send again.")
+    return Draft(clean_prompt(form.get("text", "")), _model(form.get("model", "")), key)
+
+
+def _model(model_id: str) -> Model:
+    catalog = current_catalog()
+    model = catalog.find(model_id) if model_id else catalog.default()
+    if model is None:
+        raise Invalid("This model is not offered here. Choose one from the list.")
+    return model

@@ -1,0 +1,131 @@
+"""Watching a reply grow: as server-sent events, or as a page that is kept open."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from quart import Blueprint, Response, redirect, render_template, request, url_for
+from quart_auth import login_required
+
+from chat.accounts import visitor
+from chat.accounts.repository import SessionRepository
+from chat.conversations.composing import composer, picker
+from chat.conversations.domain import Message
+from chat.conversations.views import conversations, history, whole
+from chat.errors import NotFound
+from chat.replies.following import Step, follow
+from chat.replies.generations import current_generations
+from chat.replies.live import Live
+from chat.replies.sending import replies
+from chat.replies.streams import SessionWatch, current_streams
+from chat.web import sse
+from chat.web.current import current_db
+from chat.web.hypermedia import Answer, streamed
+
+blueprint = Blueprint("watching", __name__)
+HTML = {"Content-Type": "text/html; charset=utf-8", "X-Accel-Buffering": "no"}
+
+
+@blueprint.get("/replies/<reply_id>/stream")
+@login_required
+async def stream(reply_id: str) -> Response:
+    """Server-sent events: what is new since `Last-Event-ID` finished blocks, then what comes."""
+    await replies().get(reply_id, visitor.account_id())  # 404 unless it is theirs
+    current_streams().check(visitor.account_id())
+    if request.method == "HEAD":
+        return Response("", headers=sse.HEADERS)
+    held = _held(request.headers.get("Last-Event-ID", ""))
+
+    async def events() -> AsyncGenerator[bytes, None]:
+        with current_streams().place(visitor.account_id()):
+            yield sse.comment("prosa")
+            async for step in _watched(reply_id, current_generations().live(reply_id), held):
+                yield sse.event(step.html, id=step.blocks) if step else sse.KEEP_ALIVE
+            if last := await _last(reply_id):
+                yield sse.event(last)
+
+    return streamed(events, **sse.HEADERS)
+
+
+@blueprint.get("/conversations/<conversation_id>/live")
+@login_required
+async def page(conversation_id: str) -> Answer:
+    """The conversation's page for browsers without scripts, kept open while the reply grows."""
+    account_id = visitor.account_id()
+    conversation = await conversations().get(conversation_id, account_id)
+    context = await whole(conversation)
+    if not context["running"]:
+        return redirect(url_for("conversations.show", conversation_id=conversation_id), 303)
+    current_streams().check(account_id)
+    if request.method == "HEAD":
+        return Response("", headers=HTML)
+    *before, reply = context["messages"]
+    context |= {"messages": before, "message": reply, "history": await history()}
+
+    async def written() -> AsyncGenerator[str, None]:
+        with current_streams().place(account_id):
+            yield await render_template("conversations/_live_head.html", **context)
+            async for part in _growing(reply):
+                yield part
+            ended = await replies().get(reply.id, account_id)
+            form = composer(conversation, ended)
+            chosen = picker(conversation)
+            yield await render_template(
+                "conversations/_live_foot.html", message=ended, composer=form, picker=chosen
+            )
+
+    return streamed(written, **HTML)
+
+
+async def _growing(reply: Message) -> AsyncGenerator[str, None]:
+    """Finished blocks once, and the open end again and again: the style sheet shows the last."""
+    live = current_generations().live(reply.id)
+    held = 0
+    async for step in _watched(reply.id, live, -1):
+        if live and step:
+            blocks, held = live.blocks(held), live.count
+            yield f'{"".join(blocks)}<div class="tail">{live.tail}</div>\n'
+    if live and live.ending:
+        yield "".join(live.blocks(held))
+    elif not live:
+        yield (await replies().get(reply.id, visitor.account_id())).html
+
+
+async def _watched(
+    reply_id: str, live: Live | None, held: int
+) -> AsyncGenerator[Step | None, None]:
+    """Steps of a reply until it ends or the watcher's session does; None when nothing is new."""
+    account_id = visitor.account_id()
+    watch = SessionWatch(SessionRepository(current_db()), visitor.session_id(), account_id)
+    if live:
+        async for step in follow(live, held):
+            if await watch.ended():
+                return
+            yield step
+        return
+    while (await replies().get(reply_id, account_id)).running:
+        await asyncio.sleep(1)  # its writer is gone, or is another process: the rows will say
+        if await watch.ended():
+            return
+        yield None
+
+
+async def _last(reply_id: str) -> str:
+    """The final bubble; '' when the reply goes on without this watcher, or was deleted."""
+    account_id = visitor.account_id()
+    try:
+        reply = await replies().get(reply_id, account_id)
+        place = await replies().conversation_of(reply_id, account_id)
+        conversation = await conversations().get(place, account_id)
+    except NotFound:
+        return ""
+    if reply.running:
+        return ""
+    last = conversation.leaf_id == reply.id
+    form = composer(conversation, reply if last else None)
+    return await render_template("replies/_ended.html", message=reply, composer=form, last=last)
+
+
+def _held(last_event_id: str) -> int:
+    """The number of blocks a page has; anything unusable asks for a snapshot."""
+    usable = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 9
+    return int(last_event_id) if usable else -1

@@ -1,0 +1,94 @@
+-- name: by_key
+-- The message that a form's key already made, with its first reply.
+SELECT q.id AS question_id, q.conversation_id, q.text, a.id AS reply_id
+  FROM messages q
+  JOIN messages a ON a.parent_id = q.id
+ WHERE q.account_id = :account_id AND q.key = :key
+ ORDER BY a.seq
+ LIMIT 1;
+
+-- name: conversation
+SELECT id, title, model, leaf_id, pinned, archived, updated_at
+  FROM conversations
+ WHERE id = :id AND account_id = :account_id;
+
+-- name: running
+SELECT id, conversation_id
+  FROM replies
+ WHERE account_id = :account_id AND state IN ('pending', 'streaming');
+
+-- name: add_conversation
+INSERT INTO conversations
+  (id, account_id, title, model, leaf_id, pinned, archived, created_at, updated_at)
+VALUES (:id, :account_id, :title, :model, :leaf_id, 0, 0, :now, :now);
+
+-- name: add_message
+INSERT INTO messages
+  (id, conversation_id, account_id, parent_id, role, text, html, key, created_at)
+VALUES (:id, :conversation_id, :account_id, CAST(:parent_id AS TEXT), :role, :text, '',
+        CAST(:key AS TEXT), :now);
+
+-- name: add_reply
+INSERT INTO replies
+  (id, conversation_id, account_id, model, model_name, state, reason, epoch,
+   input_tokens, output_tokens, cached_tokens, reasoning_tokens, started_at)
+VALUES (:id, :conversation_id, :account_id, :model, :model_name, 'pending', '', 1, 0, 0, 0, 0, :now);
+
+-- name: turn_to
+-- What the conversation shows from now on.
+UPDATE conversations
+   SET leaf_id = :leaf_id, model = :model, updated_at = :now
+ WHERE id = :id AND account_id = :account_id;
+
+-- name: get
+SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
+       r.state, r.reason, r.model, r.model_name
+  FROM replies r
+  JOIN messages m ON m.id = r.id
+ WHERE r.id = :id AND r.account_id = :account_id;
+
+-- name: conversation_of
+SELECT conversation_id
+  FROM replies
+ WHERE id = :id AND account_id = :account_id;
+
+-- name: append
+-- A row for what is new, never an UPDATE of the growing text: that would write it all each time.
+INSERT INTO reply_chunks (reply_id, seq, body)
+SELECT r.id, CAST(:seq AS INTEGER), CAST(:body AS TEXT)
+  FROM replies r
+ WHERE r.id = :id AND r.epoch = :epoch AND r.state IN ('pending', 'streaming');
+
+-- name: streaming
+UPDATE replies
+   SET state = 'streaming'
+ WHERE id = :id AND epoch = :epoch AND state = 'pending';
+
+-- name: end
+UPDATE replies
+   SET state = :state, reason = :reason, input_tokens = :input_tokens,
+       output_tokens = :output_tokens, cached_tokens = :cached_tokens,
+       reasoning_tokens = :reasoning_tokens, ended_at = :now, epoch = epoch + :raise_epoch
+ WHERE id = :id AND epoch = :epoch AND state IN ('pending', 'streaming')
+RETURNING id;
+
+-- name: keep_text
+UPDATE messages
+   SET text = :text, html = :html
+ WHERE id = :id;
+
+-- name: drop_chunks
+DELETE FROM reply_chunks
+ WHERE reply_id = :id;
+
+-- name: unfinished
+-- Replies whose writer is gone, and those of this process: the caller knows which are its own.
+SELECT id, epoch
+  FROM replies
+ WHERE state IN ('pending', 'streaming');
+
+-- name: chunks
+SELECT body
+  FROM reply_chunks
+ WHERE reply_id = :id
+ ORDER BY seq;
