@@ -32,7 +32,9 @@ def age(milliseconds: int, now: int) -> str:
     if days < 7:
         return gettext("This week")
     month = str(get_month_names("wide", "stand-alone", locale())[then.month]).capitalize()
-    return month if then.year == today.year else f"{month} {then.year}"
+    if then.year == today.year:
+        return month
+    return gettext("%(month)s %(year)s", month=month, year=then.year)
 
 
 def _when(milliseconds: int) -> datetime:

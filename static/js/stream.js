@@ -9,6 +9,11 @@ document.addEventListener("htmx:sse:after:connection", heard);
 document.addEventListener("htmx:sse:before:message", heard);
 document.addEventListener("htmx:sse:close", ({ target }) => streams.delete(target));
 
+// The last message brings another element; until then the text says that it has begun.
+document.addEventListener("htmx:sse:after:message", ({ target }) => {
+  if (target.dataset?.state === "pending") target.dataset.state = "streaming";
+});
+
 setInterval(() => {
   for (const [element, { connection, at }] of streams) {
     if (!element.isConnected) streams.delete(element);
