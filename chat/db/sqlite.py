@@ -1,8 +1,10 @@
 """SQLite through aiosqlite: WAL, one writer with group commit, two readers."""
 
 import asyncio
+import logging
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -16,8 +18,10 @@ from chat.db.queries import Query
 from chat.errors import NotFound, Unavailable
 from chat.settings import BadSettings
 
+log = logging.getLogger(__name__)
 OLDEST = (3, 43, 0)  # contentless-delete in FTS5
 READERS = 2
+PATIENCE = 5.0  # seconds that a writer waits for other processes
 PRAGMAS = (
     "PRAGMA foreign_keys = 1",
     "PRAGMA cache_size = -8192",
@@ -50,6 +54,7 @@ class SQLite:
         for reader in readers:
             self._readers.put_nowait(reader)
         self._turn = asyncio.Lock()  # first come, first served
+        self._patience = PATIENCE  # as the writer has it at the moment
         self._group: _Group | None = None
         self._committing: set[asyncio.Task[None]] = set()
 
@@ -127,8 +132,9 @@ class SQLite:
         A single statement undoes itself when it fails, so only blocks of several need a savepoint,
         and of those only the ones that join a group already begun by others.
         """
+        asked = time.monotonic()
         async with self._turn:
-            group = await self._joined()
+            group = await self._joined(asked)
             nested = savepoint and group.members > 0
             try:
                 with _translated():
@@ -143,10 +149,14 @@ class SQLite:
             group.members += 1
         await asyncio.shield(group.committed)
 
-    async def _joined(self) -> _Group:
+    async def _joined(self, asked: float) -> _Group:
         if self._group is None:
-            with _translated():
-                await self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                with _translated():
+                    await self._begin(asked)
+            except BaseException:  # cancelled while it began: the thread may begin it all the same
+                await asyncio.shield(self._writer.rollback())
+                raise
             self._group = _Group()
             # The commit queues for its turn behind everybody who waits now: they share it.
             task = asyncio.create_task(self._commit(self._group))
@@ -154,17 +164,27 @@ class SQLite:
             task.add_done_callback(self._committing.discard)
         return self._group
 
+    async def _begin(self, asked: float) -> None:
+        """Who queued behind somebody that waited in vain has waited too: only the rest counts."""
+        waited = time.monotonic() - asked
+        patience = PATIENCE if waited < PATIENCE / 50 else max(0.0, PATIENCE - waited)
+        if patience != self._patience:
+            self._patience = patience
+            await self._writer.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+        await self._writer.execute("BEGIN IMMEDIATE")
+
     async def _commit(self, group: _Group) -> None:
         async with self._turn:
             if self._group is not group:  # undone as a whole: nothing is left to commit
                 return
             self._group = None
             try:
-                with _translated():
-                    await self._writer.commit()
-            except BaseException as error:
+                # Not commit(): that is silent when a full disk has ended the transaction.
+                await self._writer.execute("COMMIT")
+            except sqlite3.Error as error:
+                log.error("Nothing could be committed: %s", error)
                 await self._writer.rollback()
-                group.committed.set_exception(error)
+                group.committed.set_exception(_unsaved())
             else:
                 group.committed.set_result(None)
 
@@ -205,7 +225,7 @@ class _Transaction:
 async def _connect(
     path: Path, opened: list[aiosqlite.Connection], *pragmas: str
 ) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(path, isolation_level=None, timeout=5)
+    connection = await aiosqlite.connect(path, isolation_level=None, timeout=PATIENCE)
     opened.append(connection)
     connection.row_factory = sqlite3.Row
     for pragma in (*pragmas, *PRAGMAS):

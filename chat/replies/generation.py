@@ -98,7 +98,9 @@ class Generation:
             return task.result()
         if isinstance(error, ProviderError):
             log.warning("reply %s: %s", self.live.reply_id, error)
-            return Ending("failed", error.kind, self._usage)
+            # Half an answer proves that the provider can be reached: the connection broke.
+            broken = error.kind == "network" and self._size > 0
+            return Ending("failed", "truncated" if broken else error.kind, self._usage)
         if isinstance(error, TimeoutError):
             return Ending("complete", "too_long", self._usage)
         log.error("reply %s failed", self.live.reply_id, exc_info=error)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager, suppress
 
 from quart import Blueprint, Response, redirect, render_template, request, url_for
 from quart_auth import login_required
@@ -36,7 +37,7 @@ async def stream(reply_id: str) -> Response:
     held = _held(request.headers.get("Last-Event-ID", ""))
 
     async def events() -> AsyncGenerator[bytes, None]:
-        with current_streams().place(visitor.account_id()):
+        with current_streams().place(visitor.account_id()), _until_deleted():
             yield sse.comment("prosa")
             async for step in _watched(reply_id, current_generations().live(reply_id), held):
                 yield sse.event(step.html, id=step.blocks) if step else sse.KEEP_ALIVE
@@ -62,7 +63,7 @@ async def page(conversation_id: str) -> Answer:
     context |= {"messages": before, "message": reply, "history": await history()}
 
     async def written() -> AsyncGenerator[str, None]:
-        with current_streams().place(account_id):
+        with current_streams().place(account_id), _until_deleted():
             yield await render_template("conversations/_live_head.html", **context)
             async for part in _growing(reply):
                 yield part
@@ -74,6 +75,11 @@ async def page(conversation_id: str) -> Answer:
             )
 
     return streamed(written, **HTML)
+
+
+def _until_deleted() -> AbstractContextManager[None]:
+    """What is deleted while somebody watches ends there: nothing is left to send or to close."""
+    return suppress(NotFound)
 
 
 async def _growing(reply: Message) -> AsyncGenerator[str, None]:

@@ -18,7 +18,7 @@ from chat.web.markdown import (
 )
 from chat.web.mending import mended
 
-_HEAVY_CHARS = 1_500  # of anything: about 2 ms
+_HEAVY_CHARS = 600  # of a list or a table: about 2 ms
 _HEAVY_CODE = 300  # characters to highlight: the same
 
 # How a tail may begin and end, and which element of it grows at its end.
@@ -30,11 +30,14 @@ _GROWING = (
 )
 
 # Words that, behind a word, change no mark before them and begin nothing: they can be put at the
-# end of what is shown. With an open bracket about, parentheses may complete a link.
+# end of what is shown. While a link is open, not even parentheses can.
 _WORDS = r"[^\x00-\x1f\x7f-\xa0&<>;`*_~\[\]\\|#{}\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _MORE_WORDS = re.compile(_WORDS + "]*+")
-_MORE_WORDS_IN_BRACKETS = re.compile(_WORDS + "()]*+")
-_LINE_OF_WORDS = re.compile(r"[^\n]*[A-Za-z][^\n]*[A-Za-z0-9.,?!:'\")][ ]*\Z")
+_MORE_WORDS_IN_LINK = re.compile(_WORDS + "()]*+")
+_WHOLE_LINK = re.compile(r"\]\([^()\s<\\]*\)")
+_LETTER = re.compile("[A-Za-z]")
+_WORD_ENDS = tuple(".,?!:'\")")
+_OPEN_MARKS = ("</em>", "</strong>", "</s>")
 _CLOSING_TAGS = re.compile(r"(?:</(?:p|strong|em|s|li|ul|ol|blockquote|h[1-6])>\n?)+\Z")
 
 
@@ -57,6 +60,7 @@ class Document:
         self._fence: _OpenFence | None = None
         self._shown = 0  # characters of the rest that the tail shows, if words may just be added
         self._ending = ""  # the closing tags behind them
+        self._words = _MORE_WORDS  # what may be added
 
     @property
     def text(self) -> str:
@@ -68,10 +72,12 @@ class Document:
     def heavy(self) -> bool:
         """Whether the next `advance` may take more than about 2 ms, and so belongs in a thread."""
         size = sum(map(len, self._new))
+        total = size + len(self._rest)
         if self._fence:
-            may_close = any(self._fence.mark in text for text in self._new)
-            return may_close and size + len(self._rest) > _HEAVY_CODE
-        return size > _HEAVY_CODE or size + len(self._rest) > _HEAVY_CHARS
+            return total > _HEAVY_CODE and any(self._fence.mark in text for text in self._new)
+        if self._ending and all(map(self._words.fullmatch, self._new)):
+            return False
+        return size > _HEAVY_CODE or total > _HEAVY_CHARS
 
     def append(self, text: str) -> None:
         """Only stores; `advance` does the work."""
@@ -99,9 +105,114 @@ class Document:
             self.tail = self._tail()
 
     def finish(self) -> str:
-        """Nothing more comes: the rest becomes blocks. The whole HTML, the same as `render(text)`."""
+        """Nothing more comes: the rest becomes blocks. Returns the same as `render(text)`."""
         self._rest += "".join(self._new)
         self._new.clear()
         self._split(end=True)
         self.tail = ""
         return "".join(self.blocks)
+
+    def _may_finish(self, new: str) -> bool:
+        if self._fence:
+            return self._fence.read(self._rest)
+        limit = BLOCK_CHARS if self._start < MESSAGE_CHARS else PLAIN_CHARS
+        return "\n" in new or len(self._rest) > limit
+
+    def _split(self, *, end: bool = False) -> None:
+        found = split(self._rest, start=self._start, end=end)
+        self.blocks += found.blocks
+        self._rest = self._rest[found.offset :]
+        self._start += found.offset
+        self._kind, self._shown, self._ending = found.kind, 0, ""
+        opener = FENCE.match(self._rest) if found.kind == "fence" else None
+        self._fence = _OpenFence(self._rest, opener) if opener else None
+
+    def _tail(self) -> str:
+        self._ending = ""
+        if self._fence:
+            return self._fence.html
+        if self._start >= MESSAGE_CHARS:
+            return plain(self._rest)
+        if self._kind == "table_open":
+            return self._table()
+        source = mended(self._rest)
+        html = tail_html(source)
+        self._remember_ending(source, html)
+        return html
+
+    def _table(self) -> str:
+        """Only its complete rows, so only anew when there is one more."""
+        lines = self._rest.rfind("\n") + 1
+        if self._shown != lines:
+            self._shown = lines
+            return tail_html(self._rest[:lines])
+        return self.tail
+
+    def _remember_ending(self, source: str, html: str) -> None:
+        """See whether the next words can be put in front of the closing tags of `html`."""
+        shown = self._rest.rstrip(" ")
+        if not source.startswith(shown) or not _ends_in_words(shown):
+            return
+        found = _CLOSING_TAGS.search(html, max(0, len(html) - 500))
+        if found and html.endswith(shown[-1], 0, found.start()):
+            self._shown, self._ending = len(shown), found[0]
+            in_link = "](" in _WHOLE_LINK.sub("", shown)
+            self._words = _MORE_WORDS_IN_LINK if in_link else _MORE_WORDS
+
+    def _add_words(self, new: str) -> bool:
+        """A tick's usual case, a few more words, costs a few microseconds this way."""
+        if not self._ending or "\n" in new:
+            return False
+        words = self._rest[self._shown :].rstrip(" ")
+        if not self._words.fullmatch(words):
+            return False
+        if words and self._ending.startswith(_OPEN_MARKS) and not words[-1].isalnum():
+            return False  # whether a mark closes behind a full stop is a long story
+        self.tail = self.tail[: -len(self._ending)] + words + self._ending
+        self._shown += len(words)
+        return True
+
+
+def _ends_in_words(text: str) -> bool:
+    """Whether nothing that follows on its last line can change what that line is."""
+    if not text or not _LETTER.search(text, text.rfind("\n") + 1):
+        return False
+    return text[-1].isalnum() or text.endswith(_WORD_ENDS)
+
+
+class _OpenFence:
+    """A code block that grows: each line of it is looked at once."""
+
+    def __init__(self, text: str, opener: re.Match[str]) -> None:
+        self.mark = (opener[2] or opener[4])[0]
+        self.html = figure_head(opener[3] or opener[5] or "") + FIGURE_END
+        self._closing = closing(opener)
+        self._indent = len(opener[1])
+        self._read = opener.end()
+        self.read(text)
+
+    def read(self, text: str) -> bool:
+        """Take the lines that are complete now; True when the closing one is among them."""
+        end = text.rfind("\n") + 1
+        if end <= self._read:
+            return False
+        if self._closing.search(text, self._read, end):
+            return True
+        code = escape(dedented(text[self._read : end], self._indent))
+        self.html = self.html[: -len(FIGURE_END)] + code + FIGURE_END
+        self._read = end
+        return False
+
+
+def growth(before: str, after: str) -> tuple[str, str] | None:
+    """How the tail `before` becomes `after` by appending: the element that grows, and the HTML.
+
+    The element is a CSS selector that finds exactly one in `before`. None: replace the tail.
+    """
+    for head, end, selector in _GROWING:
+        tag, kept = end[: end.index(">") + 1], len(before) - len(end)
+        framed = before.startswith(head) and before.endswith(end) and after.endswith(end)
+        alone = before.find(tag) == kept and after.find(tag, kept) == len(after) - len(end)
+        if framed and alone and after.startswith(before[:kept]):
+            return selector, after[kept : -len(end)]
+    return None

@@ -14,6 +14,7 @@ from markdown_it.utils import EnvType, OptionsDict
 from chat.web.highlight import CLASSES, escape, highlighted
 
 TABLE_COLUMNS = 30
+FIGURE_END = "</code></pre></figure>"
 
 _SAFE_LINK = re.compile(r"https?://[^/\\]|mailto:.", re.IGNORECASE)
 _LANGUAGE = re.compile(r"\s*([A-Za-z0-9+#._-]{1,20})(?=\s|\Z)")
@@ -41,7 +42,7 @@ def sanitised(html: str) -> str:
 def figure(info: str, code: str, *, final: bool) -> str:
     """A code block; of `info`, what follows the fence's marks, only a sane language name shows."""
     body = highlighted(code, _language(info)) if final else escape(code)
-    return f"{figure_head(info)}{body}</code></pre></figure>"
+    return f"{figure_head(info)}{body}{FIGURE_END}"
 
 
 def figure_head(info: str) -> str:
@@ -70,6 +71,11 @@ class _Renderer(RendererHTML):
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
     ) -> str:
         return '<div class="table"><table>'
+
+    def tbody_close(
+        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+    ) -> str:
+        return "</tbody>"
 
     def table_close(
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType

@@ -93,11 +93,14 @@ def _class(kind: _TokenType) -> str:
 
 @lru_cache(maxsize=128)
 def _lexer(language: str) -> Lexer | None:
-    """The lexer, trimming nothing (what people copy must be what was written), with short sight."""
+    """The lexer with short sight; it trims nothing, since people copy what they see.
+
+    `startinline`: PHP is mostly shown without its opening tag.
+    """
     if language not in LANGUAGES:
         return None
     try:
-        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False, startinline=True)
     except ClassNotFound:
         return None
     if isinstance(lexer, RegexLexer):

@@ -1,6 +1,6 @@
 """The reader's language: chosen on the account, else by the browser's Accept-Language."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -17,8 +17,15 @@ def language() -> str:
     if not has_request_context():
         return "en"
     if "language" not in g:
-        g.language = request.accept_languages.best_match(LANGUAGES, "en")
+        g.language = _spoken(tag for tag, worth in request.accept_languages if worth > 0)
     return str(g.language)
+
+
+def _spoken(wanted: Iterable[str]) -> str:
+    """The first of the reader's languages that we have, whatever its region."""
+    ours = {tag.partition("-")[0]: tag for tag in LANGUAGES}
+    known = (ours.get(tag.lower().partition("-")[0]) for tag in wanted)
+    return next((tag for tag in known if tag), "en")
 
 
 def use_language(tag: str) -> None:

@@ -21,6 +21,7 @@ BLOCK_CHARS = 64 * 1024
 BLOCK_LINES = 1_000
 BLOCK_MARKS = 4_000
 BLOCK_TOKENS = 30_000
+BLOCK_DEPTH = 19  # markdown-it leaves out what is nested deeper than its maxNesting
 # Blocks that begin beyond this offset of a message are plain text, in pieces of PLAIN_CHARS.
 MESSAGE_CHARS = 256 * 1024
 PLAIN_CHARS = 16 * 1024
@@ -46,7 +47,7 @@ _PROSE = re.compile(rf"{_START}(?:{_HARMLESS}|\n{_START})*+[ ]*\n?")
 class Split(NamedTuple):
     """Finished blocks as HTML, where the open rest of the text begins, and what opens it.
 
-    `kind` is "fence", "plain", a markdown-it token type such as "table_open", or "" for nothing.
+    `kind` is "plain", a markdown-it token type such as "fence" or "table_open", or "" for nothing.
     """
 
     blocks: list[str]
@@ -77,7 +78,7 @@ def split(text: str, *, start: int = 0, end: bool = False) -> Split:
         offset = _after_blank_lines(text, offset)
         if _ONLY_BLANK.match(text, offset):
             return Split(blocks, offset, "")
-        step = _step(text, offset, end, plain_only=start + offset >= MESSAGE_CHARS)
+        step = _step(text, offset, end, room=MESSAGE_CHARS - start - offset)
         blocks += step.blocks
         if step.offset == offset:
             return Split(blocks, offset, step.kind)
@@ -116,9 +117,9 @@ def _after_blank_lines(text: str, offset: int) -> int:
     return found.end() if found else offset
 
 
-def _step(text: str, offset: int, end: bool, *, plain_only: bool) -> Split:
+def _step(text: str, offset: int, end: bool, *, room: int) -> Split:
     """The next blocks from `offset` on; the same offset when none is finished."""
-    if plain_only:
+    if room <= 0:
         return _plain_step(text, offset, end)
     opener = FENCE.match(text, offset)
     if opener and (end or opener[0].endswith("\n")):
@@ -126,7 +127,7 @@ def _step(text: str, offset: int, end: bool, *, plain_only: bool) -> Split:
     window, full = _window(text, offset)
     if not (full or end):
         window = window[: window.rfind("\n") + 1]
-    step = _block_step(window, end=end and not full)
+    step = _block_step(window, end=end and not full, room=room)
     if full and not step.offset:
         return Split([plain(window)], offset + len(window), "")
     return Split(step.blocks, offset + step.offset, step.kind)
@@ -163,14 +164,17 @@ def _window(text: str, offset: int) -> tuple[str, bool]:
     return window, False
 
 
-def _block_step(window: str, *, end: bool) -> Split:
+def _block_step(window: str, *, end: bool, room: int) -> Split:
     """Only the block pass runs on the open rest; the inline pass on what is finished."""
     groups = list(_groups(window))
-    offset, kind = len(window), ""
+    offset, kind = len(window) if groups else 0, ""
     if groups and not end and not _is_closed(groups[-1], window):
         last = groups.pop()
         offset, kind = last.offset, last.tokens[0].type
-    return Split([_html(group, final=True) for group in groups], offset if groups else 0, kind)
+    if beyond := [group for group in groups if group.offset >= room]:
+        offset, kind = beyond[0].offset, ""
+        groups = groups[: -len(beyond)]
+    return Split([_html(group, final=True) for group in groups], offset, kind)
 
 
 class _Group(NamedTuple):
@@ -212,13 +216,19 @@ def _is_closed(group: _Group, window: str) -> bool:
 
 def _html(group: _Group, *, final: bool) -> str:
     tokens, source, _ = group
-    if len(tokens) > BLOCK_TOKENS or _marks(source) > BLOCK_MARKS:
+    if len(tokens) > BLOCK_TOKENS or _marks(source) > BLOCK_MARKS or _depth(tokens) >= BLOCK_DEPTH:
         return plain(source)
-    if tokens[0].type == "paragraph_open" and _LITERAL.fullmatch(tokens[1].content):
-        return f"<p>{escape(tokens[1].content)}</p>"
+    if tokens[0].type in ("paragraph_open", "heading_open"):
+        tag, content = tokens[0].tag, tokens[1].content
+        if _LITERAL.fullmatch(content):
+            return f"<{tag}>{escape(content)}</{tag}>"
     html = sanitised(html_of(tokens, final=final)).strip()
     return html if len(html) <= 10 * len(source) + BLOCK_CHARS else plain(source)
 
 
 def _marks(source: str) -> int:
     return sum(map(source.count, "[*_`<&~\\"))
+
+
+def _depth(tokens: list[Token]) -> int:
+    return max(token.level for token in tokens)

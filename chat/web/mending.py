@@ -11,7 +11,7 @@ _OPEN_FOR = 300  # an opened mark this far back is rather a literal one
 # What an unfinished last line may turn out to be is not known yet: a line of marks (rule, heading,
 # list, fence), or the head of a table, for which the row below it is needed as well.
 _UNDECIDED = re.compile(
-    r"^(?:[ \t]*(?:\d{1,3}[.)]?)?[-=+*#>|:~`_\[! \t]*|[ \t]*(?:`{3,}[^`\n]*|~{3,}[^\n]*))\Z"
+    r"^(?:[ \t]*+\d{1,3}[.)]?)?+[-=+*#>|:~`_\[! \t]*+\Z|^[ \t]*+(?:`{3,}[^`\n]*|~{3,}[^\n]*)\Z"
     r"|^\|[^\n]*(?:\n[|:\- \t]*)?\Z",
     re.MULTILINE,
 )
@@ -68,11 +68,11 @@ def _emphasis_closed(text: str, masked: str) -> str:
             continue
         before, after = masked[begin - 1 : begin] or " ", masked[end : end + 1]
         left = len(mark)
-        while open_marks and not before.isspace() and open_marks[-1] == mark[:left][-len(open_marks[-1]) :]:
+        while open_marks and not before.isspace() and mark[:left].endswith(open_marks[-1]):
             left -= len(open_marks.pop())
-        if not after and left:
+        if left and not after:
             text = text[:begin] + text[begin : end - left]
-        elif left and not after.isspace() and not before.isalnum() and len(masked) - end < _OPEN_FOR:
+        elif left and not (after.isspace() or before.isalnum()) and len(masked) - end < _OPEN_FOR:
             open_marks += [mark[0]] * (left % 2) + [mark[0] * 2] * (left // 2 % 2)
     if not open_marks:
         return text

@@ -3,7 +3,7 @@
 function addButtons() {
   const template = document.getElementById("copy-button");
   for (const caption of document.querySelectorAll(".code > figcaption:not(:has([data-copy]))")) {
-    caption.append(template.content.cloneNode(true));
+    caption.append(template.content.firstElementChild.cloneNode(true));
   }
 }
 

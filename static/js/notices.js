@@ -4,7 +4,7 @@ const clear = () => document.getElementById("notices").replaceChildren();
 
 document.addEventListener("htmx:after:swap", () => {
   const notice = document.querySelector("#notices > .notice:not(:has([data-dismiss]))");
-  notice?.append(document.getElementById("close-button").content.cloneNode(true));
+  notice?.append(document.getElementById("close-button").content.firstElementChild.cloneNode(true));
 });
 
 document.addEventListener("click", ({ target }) => {
