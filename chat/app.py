@@ -1,7 +1,5 @@
 """Builds the parts and registers the slices: the whole app on one screen."""
 
-from pathlib import Path
-
 from quart import Quart
 from quart_auth import Unauthorized
 
@@ -18,16 +16,15 @@ from chat.replies import watching
 from chat.replies.generations import Generations
 from chat.replies.streams import Streams
 from chat.settings import Settings, secret_key
-from chat.web import assets, failures, filters, i18n
+from chat.web import assets, failures, i18n
 from chat.web.current import Clock, Parts, system_clock
 from chat.web.health import blueprint as health
-
-TEMPLATES = Path(__file__).parents[1] / "templates"
+from chat.web.templating import Templates
 
 
 def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
     """The app of these settings; its database is opened when it starts to serve."""
-    app = Quart("chat", template_folder=str(TEMPLATES), static_folder=None)
+    app = Quart("chat", template_folder=None, static_folder=None)
     app.secret_key = secret_key(settings)
     # The guard counts bodies, and times them by their pace: slow is not broken.
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, PROVIDE_AUTOMATIC_OPTIONS=False)
@@ -56,16 +53,10 @@ async def drain(app: Quart) -> None:
 
 
 def _set_up_templates(app: Quart) -> None:
-    bundle = assets.Assets()
-    app.extensions["assets"] = bundle
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined] # made by the extension
-        i18n.gettext, i18n.ngettext, newstyle=False
+    bundle = app.extensions["assets"] = assets.Assets()
+    app.extensions["templates"] = Templates(
+        bundle, lambda: {"account": visitor.account(), "language": i18n.language()}
     )
-    app.jinja_env.filters.update(day=filters.day, moment=filters.moment, number=filters.number)
-    app.jinja_env.globals.update(asset=bundle.url, has_htmx=bundle.has_htmx)
-    app.context_processor(lambda: {"account": visitor.account(), "language": i18n.language()})
 
 
 def _set_up_parts(app: Quart, settings: Settings, clock: Clock) -> None:
@@ -82,6 +73,7 @@ def _set_up_parts(app: Quart, settings: Settings, clock: Clock) -> None:
         await generations.recover()
         generations.open()
         await catalog.start()
+        app.add_background_task(app.extensions["templates"].warm)
 
     @app.after_serving
     async def close_parts() -> None:

@@ -35,7 +35,7 @@ class Session:
 
 def clean_email(value: str) -> str:
     """An address as it is kept; Invalid unless it has the shape of one."""
-    email = unicodedata.normalize("NFKC", clean(value)).strip()
+    email = _trimmed(value)
     local, _, domain = email.rpartition("@")
     odd = any(character.isspace() or not character.isprintable() for character in email)
     if not local or not domain or "@" in local or odd or len(email) > LONGEST_EMAIL:
@@ -45,4 +45,8 @@ def clean_email(value: str) -> str:
 
 def email_key(email: str) -> str:
     """The same for every way of typing one address."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold())
+    return unicodedata.normalize("NFKC", _trimmed(email).casefold())
+
+
+def _trimmed(email: str) -> str:
+    return unicodedata.normalize("NFKC", clean(email)).strip()

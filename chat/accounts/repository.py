@@ -18,17 +18,23 @@ class AccountRepository:
         self._db = db
 
     async def add(self, email: str, password: str, now: int, role: str = "user") -> Account:
-        """A new account with an already hashed password; NotFound when the address is taken."""
-        row = await self._db.one(
-            SQL["add"],
-            id=secrets.token_hex(16),
-            email=email,
-            email_key=email_key(email),
-            password=password,
-            role=role,
-            now=now,
-        )
-        return Account(**row)
+        """A new account with an already hashed password; NotFound when the address is taken.
+
+        Whoever has taken it is on disk by then and can be looked up.
+        """
+        async with self._db.transaction() as tx:
+            added = await tx.all(
+                SQL["add"],
+                id=secrets.token_hex(16),
+                email=email,
+                email_key=email_key(email),
+                password=password,
+                role=role,
+                now=now,
+            )
+        if not added:
+            raise NotFound
+        return Account(**added[0])
 
     async def credentials(self, email: str) -> tuple[str, str] | None:
         """(account id, stored password) of an address, None when nobody has it."""

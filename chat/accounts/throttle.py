@@ -1,6 +1,6 @@
 """How often somebody may try. Counted in rows, so that every process counts the same."""
 
-from chat.db.database import Database
+from chat.db.database import Statements
 from chat.db.queries import load_queries
 from chat.errors import OverLimit
 
@@ -9,7 +9,9 @@ SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 
 
 class Throttle:
-    def __init__(self, db: Database, now: int) -> None:
+    """Inside a transaction a try that is refused later does not count either."""
+
+    def __init__(self, db: Statements, now: int) -> None:
         self._db = db
         self._now = now
 

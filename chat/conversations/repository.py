@@ -27,7 +27,7 @@ class ConversationRepository:
     async def history(self, account_id: str, now: int, before: str = "", q: str = "") -> History:
         """A page of lines, newest first; `before` is the cursor of the page before it."""
         moment, _, before_id = before.partition("-")
-        if before and not (moment.isdigit() and len(moment) < 18):
+        if before and not (moment.isascii() and moment.isdigit() and len(moment) < 18):
             raise Invalid("This page of the history does not exist.")
         cursor = {"before": int(moment or END), "before_id": before_id, "limit": PAGE + 1}
         if q:

@@ -1,6 +1,6 @@
 """The new conversation, the history, and one conversation."""
 
-from quart import Blueprint, render_template, request, url_for
+from quart import Blueprint, request, url_for
 from quart_auth import login_required
 
 from chat.accounts import visitor
@@ -11,6 +11,7 @@ from chat.conversations.views import conversations, fresh, history, offered, who
 from chat.errors import Invalid, NotFound
 from chat.web.current import current_catalog, current_db
 from chat.web.hypermedia import Answer, changed, elsewhere, page, partial
+from chat.web.templating import render
 from chat.web.text import clean, clean_title
 
 blueprint = Blueprint("conversations", __name__)
@@ -41,7 +42,7 @@ async def index() -> Answer:
     before, q = request.args.get("before", ""), clean(request.args.get("q", "")).strip()[:200]
     shown = await history(before, q)
     if not partial():
-        return await page("conversations/index.html", history=shown, open_id="")
+        return await page("conversations/index.html", history=shown, open_id="", q=q)
     fragment = "_history_page.html" if before else "_history.html"
     return await page(f"conversations/{fragment}", history=shown, open_id="")
 
@@ -63,7 +64,7 @@ async def older(conversation_id: str) -> str:
         raise NotFound
     conversation = await conversations().get(conversation_id, visitor.account_id())
     context = await whole(conversation, before)
-    return await render_template("conversations/_messages.html", **context)
+    return render("conversations/_messages.html", **context)
 
 
 @blueprint.post("/conversations/<conversation_id>/title")

@@ -3,8 +3,8 @@
 from typing import Any
 
 from chat.accounts import visitor
-from chat.conversations.composing import Composer, composer, picker
-from chat.conversations.domain import Conversation, History
+from chat.conversations.composing import composer, picker
+from chat.conversations.domain import Conversation, History, Message
 from chat.conversations.repository import ConversationRepository
 from chat.web.current import current_catalog, current_db, now
 from chat.web.i18n import gettext
@@ -22,12 +22,19 @@ async def whole(conversation: Conversation, before: str = "") -> dict[str, Any]:
     """Everything that a conversation's page or main column shows."""
     found, older = await conversations().messages(conversation, visitor.account_id(), before)
     last = found[-1] if found and not before else None
-    form: Composer = composer(conversation, last)
+    return column(conversation, found, last) | {"older": older, "before": before}
+
+
+def column(
+    conversation: Conversation, messages: list[Message], last: Message | None
+) -> dict[str, Any]:
+    """The main column with these messages; `last` is the newest one of the path, if it is here."""
+    form = composer(conversation, last)
     return {
         "conversation": conversation,
-        "messages": found,
-        "older": older,
-        "before": before,
+        "messages": messages,
+        "older": "",
+        "before": "",
         "composer": form,
         "picker": picker(conversation),
         "running": form.running,

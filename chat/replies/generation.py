@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from itertools import chain, repeat
 
 from chat.errors import Unavailable
 from chat.providers.domain import (
@@ -21,7 +22,7 @@ from chat.web.current import Clock
 log = logging.getLogger(__name__)
 LONGEST = 1_000_000  # characters
 LONGEST_TIME = 15 * 60  # seconds
-SAVE_AGAIN = (0.5, 1, 2, 5, 10)  # seconds between tries to store an ending
+SAVE_AGAIN = (0.5, 1, 2, 5, 10)  # seconds between tries to store an ending; the last one repeats
 
 
 class Generation:
@@ -43,7 +44,11 @@ class Generation:
         """Asks, and stores the ending however it comes about."""
         self._asking = asyncio.create_task(self._ask(provider, prompt))
         await asyncio.wait({self._asking})
-        await self._finish(self._outcome(self._asking))
+        ending = self._outcome(self._asking)
+        try:
+            await self._finish(ending)
+        finally:
+            self.live.end(ending)  # even if it could not be stored: nobody waits for ever
 
     def cancel(self, end: End) -> None:
         """Closes the provider's connection; what has arrived is kept under this state."""
@@ -62,6 +67,7 @@ class Generation:
     def put_back(self, chunk: Chunk) -> None:
         """A chunk that could not be stored: it goes along with the next one."""
         self._unsaved.insert(0, chunk.body)
+        self._seq -= 1
 
     async def _ask(self, provider: Provider, prompt: Prompt) -> Ending:
         if self._cancelled:
@@ -107,14 +113,19 @@ class Generation:
         return Ending("failed", "protocol", self._usage)
 
     async def _finish(self, ending: Ending) -> None:
-        text, html = await self.live.finish()
-        for pause in SAVE_AGAIN:
+        try:
+            text, html = await self.live.finish()
+            await self._store(text, html, ending)
+        finally:  # whoever waits for the end must not wait for ever
+            self.live.end(ending)
+
+    async def _store(self, text: str, html: str, ending: Ending) -> None:
+        for pause in chain(SAVE_AGAIN, repeat(SAVE_AGAIN[-1])):
             try:
                 await self._replies.end(
                     self.live.reply_id, self.epoch, text, html, ending, self._clock()
                 )
-                break
+                return
             except Unavailable:
                 log.warning("reply %s: its ending cannot be stored yet", self.live.reply_id)
                 await asyncio.sleep(pause)
-        self.live.end(ending)

@@ -13,11 +13,12 @@ from chat.replies.generation import Generation
 from chat.replies.live import Live
 from chat.replies.repository import Chunk, ReplyRepository
 from chat.web.current import Clock
-from chat.web.markdown import render
+from chat.web.markdown import plain, render
 
 log = logging.getLogger(__name__)
 SAVE_EVERY = 0.25  # seconds
 LOOK_EVERY = 4  # savings between two looks for replies that were deleted meanwhile
+PULSE_EVERY = 16  # savings between two pulses for those who watch: well below 15 s
 FIRST_EPOCH = 1
 
 
@@ -71,7 +72,7 @@ class Generations:
         ]
         for reply_id, epoch in left:
             text = await self._replies.text_so_far(reply_id)
-            html = await asyncio.to_thread(render, text)
+            html = await asyncio.to_thread(_rendered, text)
             ending = Ending("interrupted")
             await self._replies.end(reply_id, epoch, text, html, ending, self._clock())
         return len(left)
@@ -98,6 +99,9 @@ class Generations:
         while True:
             await asyncio.sleep(SAVE_EVERY)
             turn += 1
+            if turn % PULSE_EVERY == 0:
+                for generation in self._running.values():
+                    generation.live.pulse()
             try:
                 await self._save()
                 if self._running and turn % LOOK_EVERY == 0:
@@ -129,6 +133,15 @@ class Generations:
         for reply_id, _ in mine - set(await self._replies.unfinished()):
             if generation := self._running.get(reply_id):
                 generation.cancel("stopped")
+
+
+def _rendered(text: str) -> str:
+    """One reply that cannot be rendered must not keep all the others from coming back."""
+    try:
+        return render(text)
+    except Exception:
+        log.exception("a left-over reply cannot be rendered")
+        return plain(text)
 
 
 def current_generations() -> Generations:

@@ -26,6 +26,7 @@ class Live:
         self._document = Document()
         self._busy = asyncio.Lock()  # a rendering may be under way in a thread
         self._incoming: list[str] = []
+        self._pulse = 0
         self._fed = 0
         self._rendered = 0
         self._rendering = False
@@ -54,16 +55,22 @@ class Live:
         self.ending = ending
         self._wake()
 
+    def pulse(self) -> None:
+        """Lets everybody who waits look around: one timer for all instead of one for each."""
+        self._pulse += 1
+        self._wake()
+
     async def ended(self) -> None:
         while self.ending is None:
             await self._changed.wait()
 
     async def fresh(self, seen: int) -> None:
-        """Waits for something newer than rendering `seen`, or for the end.
+        """Waits for something newer than rendering `seen`, for the end, or for the next pulse.
 
         Of several who wait, the first renders for all; if it goes away another takes over.
         """
-        while self.shown == seen and self.ending is None:
+        pulse = self._pulse
+        while self.shown == seen and self.ending is None and self._pulse == pulse:
             if self._rendering or self._rendered == self._fed:
                 await self._changed.wait()
                 continue

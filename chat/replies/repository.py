@@ -4,6 +4,8 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from chat.accounts.repository import SQL as ACCOUNTS
+from chat.accounts.throttle import MINUTE, Throttle
 from chat.conversations.domain import Conversation, Message
 from chat.conversations.repository import SQL as CONVERSATIONS
 from chat.db.database import Database, Statements
@@ -27,6 +29,14 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one account: replies that are written at once, and sends in a minute."""
+
+    at_once: int
+    a_minute: int
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """`seq` counts from 1 within a reply."""
 
@@ -37,13 +47,13 @@ class Chunk:
 
 
 class ReplyRepository:
-    """`limit`: replies of one account that may be written at once."""
+    """Every query of a request is scoped by account_id; those of an owner carry its epoch."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     async def begin(
-        self, draft: Draft, account_id: str, conversation_id: str, now: int, limit: int
+        self, draft: Draft, account_id: str, conversation_id: str, now: int, limits: Limits
     ) -> Started:
         """Stores the question and its pending reply in one transaction.
 
@@ -53,7 +63,7 @@ class ReplyRepository:
         async with self._db.transaction() as tx:
             if draft.key and (known := await self._known(tx, draft, account_id)):
                 return known
-            await _admit(tx, account_id, conversation_id, limit)
+            await _admit(tx, account_id, conversation_id, now, limits)
             question, reply = _messages(draft, now)
             if conversation_id:
                 row = await tx.one(SQL["conversation"], id=conversation_id, account_id=account_id)
@@ -64,10 +74,11 @@ class ReplyRepository:
             await _add(tx, conversation, question, account_id, draft.key or None)
             await _add(tx, conversation, reply, account_id, None)
             conversation = await _turn_to(tx, conversation, reply, account_id, now)
+            await tx.run(ACCOUNTS["set_model"], account_id=account_id, model=draft.model.id)
         return Started(conversation, question, reply, fresh=True)
 
     async def retry(
-        self, reply_id: str, account_id: str, model: Model, now: int, limit: int
+        self, reply_id: str, account_id: str, model: Model, now: int, limits: Limits
     ) -> Started:
         """One more answer to the same question: a sibling, shown instead. Errors as in `begin`."""
         async with self._db.transaction() as tx:
@@ -79,7 +90,7 @@ class ReplyRepository:
                 SQL["conversation"], id=place["conversation_id"], account_id=account_id
             )
             conversation = Conversation(**found)
-            await _admit(tx, account_id, conversation.id, limit)
+            await _admit(tx, account_id, conversation.id, now, limits)
             reply = _reply_to(old.parent_id or "", model, now)
             await _add(tx, conversation, reply, account_id, None)
             after = await _turn_to(tx, conversation, reply, account_id, now)
@@ -164,17 +175,25 @@ class ReplyRepository:
         return Started(Conversation(**found), question, reply, fresh=False)
 
 
-async def _admit(tx: Statements, account_id: str, conversation_id: str, limit: int) -> None:
+async def _admit(
+    tx: Statements, account_id: str, conversation_id: str, now: int, limits: Limits
+) -> None:
     running = await tx.all(SQL["running"], account_id=account_id)
     if any(row["conversation_id"] == conversation_id for row in running):
         raise Conflict("The model is still answering here. Stop it, or wait until it is done.")
-    if len(running) >= limit:
+    if len(running) >= limits.at_once:
         raise OverLimit(
             "The limit of answers at once is %(limit)s. Wait for one to end.",
             code="too_many",
             retry_after=5,
-            limit=limit,
+            limit=limits.at_once,
         )
+    await Throttle(tx, now).count(
+        f"send {account_id}",
+        limits.a_minute,
+        MINUTE,
+        "That was a lot of messages in a minute. Wait a little, then send again.",
+    )
 
 
 async def _reply(tx: Statements, reply_id: str, account_id: str) -> Message:

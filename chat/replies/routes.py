@@ -5,7 +5,6 @@ from typing import Any
 from quart import (
     Blueprint,
     redirect,
-    render_template,
     request,
     url_for,
 )
@@ -14,7 +13,7 @@ from quart_auth import login_required
 from chat.accounts import visitor
 from chat.conversations.composing import composer, picker
 from chat.conversations.domain import Message
-from chat.conversations.views import conversations, fresh, history, whole
+from chat.conversations.views import column, conversations, fresh, history, whole
 from chat.errors import ChatError
 from chat.replies import sending
 from chat.replies.domain import Started
@@ -22,6 +21,7 @@ from chat.replies.generations import current_generations
 from chat.replies.sending import replies
 from chat.web.failures import marked, sentence
 from chat.web.hypermedia import Answer, changed, elsewhere, page, partial
+from chat.web.templating import render
 
 blueprint = Blueprint("replies", __name__)
 
@@ -33,11 +33,14 @@ async def start() -> Answer:
     try:
         started = await sending.send()
     except ChatError as error:
+        if partial():
+            raise
         return await _refused(error, "conversations/new.html", fresh())
     if not partial():
         return redirect(_anchor(started), 303)
     url = url_for("conversations.show", conversation_id=started.conversation.id)
-    context = await whole(started.conversation)
+    messages = [started.question, started.reply]
+    context = column(started.conversation, messages, started.reply)
     return await changed(
         "replies/_started.html", page=url, push=url, history=await history(), **context
     )
@@ -51,6 +54,8 @@ async def send(conversation_id: str) -> Answer:
     try:
         started = await sending.send(conversation_id)
     except ChatError as error:
+        if partial():
+            raise
         return await _refused(error, "conversations/show.html", await whole(conversation))
     return await changed(
         "replies/_sent.html",
@@ -68,7 +73,7 @@ async def send(conversation_id: str) -> Answer:
 @login_required
 async def show(reply_id: str) -> str:
     reply = await replies().get(reply_id, visitor.account_id())
-    return await render_template("replies/_reply.html", message=reply)
+    return render("replies/_reply.html", message=reply)
 
 
 @blueprint.post("/replies/<reply_id>/stop")
@@ -102,8 +107,6 @@ async def retry(reply_id: str) -> Answer:
 
 async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> Answer:
     """The page that the form was on, with everything typed in it, and the reason."""
-    if partial():
-        raise error
     form = await request.form
     context["composer"] = context["composer"].refused(
         form.get("text", ""), sentence(error), error.code

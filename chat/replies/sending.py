@@ -8,15 +8,13 @@ from quart import request
 from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
-from chat.accounts.repository import AccountRepository
-from chat.accounts.throttle import MINUTE, Throttle
 from chat.conversations.domain import Message
 from chat.errors import Invalid
 from chat.providers.domain import Model
 from chat.replies.domain import Started
 from chat.replies.generations import current_generations
 from chat.replies.prompt import build
-from chat.replies.repository import Draft, ReplyRepository
+from chat.replies.repository import Draft, Limits, ReplyRepository
 from chat.web.current import current_catalog, current_db, current_settings, now
 from chat.web.text import clean_prompt
 
@@ -36,7 +34,7 @@ async def send(conversation_id: str = "") -> Started:
     form = await request.form
     draft = _draft(form)
     account_id = visitor.account_id()
-    await _admit(account_id)
+    current_generations().admit()
     return await _unbroken(_begin(draft, account_id, conversation_id))
 
 
@@ -45,22 +43,19 @@ async def retry(reply_id: str) -> Started:
     account_id = visitor.account_id()
     old = await replies().get(reply_id, account_id)
     model = _model((await request.form).get("model", "") or old.model)
-    await _admit(account_id)
+    current_generations().admit()
     return await _unbroken(_begin_again(reply_id, account_id, model))
 
 
 async def _begin(draft: Draft, account_id: str, conversation_id: str) -> Started:
-    limit = current_settings().limit_replies
-    started = await replies().begin(draft, account_id, conversation_id, now(), limit)
+    started = await replies().begin(draft, account_id, conversation_id, now(), _limits())
     if started.fresh:
         await _start(started, draft.model, account_id)
-        await AccountRepository(current_db()).set_model(account_id, draft.model.id)
     return started
 
 
 async def _begin_again(reply_id: str, account_id: str, model: Model) -> Started:
-    limit = current_settings().limit_replies
-    started = await replies().retry(reply_id, account_id, model, now(), limit)
+    started = await replies().retry(reply_id, account_id, model, now(), _limits())
     await _start(started, model, account_id)
     return started
 
@@ -73,22 +68,17 @@ async def _unbroken(work: Coroutine[Any, Any, Started]) -> Started:
     return await asyncio.shield(task)
 
 
-async def _admit(account_id: str) -> None:
-    current_generations().admit()
-    await Throttle(current_db(), now()).count(
-        f"send {account_id}",
-        current_settings().limit_sends,
-        MINUTE,
-        "That was a lot of messages in a minute. Wait a little, then send again.",
-    )
-
-
 async def _start(started: Started, model: Model, account_id: str) -> None:
     history: list[Message] = [started.question]
     if started.question.parent_id or started.question.role == "assistant":
         history = await replies().history(started, account_id)
     provider = current_catalog().provider(model)
     current_generations().start(started, account_id, provider, build(history, model))
+
+
+def _limits() -> Limits:
+    settings = current_settings()
+    return Limits(at_once=settings.limit_replies, a_minute=settings.limit_sends)
 
 
 def _draft(form: MultiDict[str, str]) -> Draft:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager, suppress
 
-from quart import Blueprint, Response, redirect, render_template, request, url_for
+from quart import Blueprint, Response, redirect, request, url_for
 from quart_auth import login_required
 
 from chat.accounts import visitor
@@ -21,6 +21,7 @@ from chat.replies.streams import SessionWatch, current_streams
 from chat.web import sse
 from chat.web.current import current_db
 from chat.web.hypermedia import Answer, streamed
+from chat.web.templating import render
 
 blueprint = Blueprint("watching", __name__)
 HTML = {"Content-Type": "text/html; charset=utf-8", "X-Accel-Buffering": "no"}
@@ -64,13 +65,13 @@ async def page(conversation_id: str) -> Answer:
 
     async def written() -> AsyncGenerator[str, None]:
         with current_streams().place(account_id), _until_deleted():
-            yield await render_template("conversations/_live_head.html", **context)
+            yield render("conversations/_live_head.html", **context)
             async for part in _growing(reply):
                 yield part
             ended = await replies().get(reply.id, account_id)
             form = composer(conversation, ended)
             chosen = picker(conversation)
-            yield await render_template(
+            yield render(
                 "conversations/_live_foot.html", message=ended, composer=form, picker=chosen
             )
 
@@ -128,7 +129,7 @@ async def _last(reply_id: str) -> str:
         return ""
     last = conversation.leaf_id == reply.id
     form = composer(conversation, reply if last else None)
-    return await render_template("replies/_ended.html", message=reply, composer=form, last=last)
+    return render("replies/_ended.html", message=reply, composer=form, last=last)
 
 
 def _held(last_event_id: str) -> int:

@@ -2,7 +2,7 @@
 
 import logging
 
-from quart import Quart, Response, render_template, request
+from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from chat.errors import (
@@ -16,6 +16,7 @@ from chat.errors import (
 )
 from chat.web.hypermedia import partial
 from chat.web.i18n import gettext
+from chat.web.templating import render
 
 log = logging.getLogger(__name__)
 STATUS: dict[type[ChatError], int] = {
@@ -73,10 +74,8 @@ async def broken(error: Exception) -> Response:
 async def _shown(status: int, message: str, code: str) -> Response:
     context = {"status": status, "message": message, "code": code}
     if partial():
-        return Response(await render_template("errors/_notice.html", **context), status)
-    return Response(
-        await render_template("errors/show.html", typed=await _typed(), **context), status
-    )
+        return Response(render("errors/_notice.html", **context), status)
+    return Response(render("errors/show.html", typed=await _typed(), **context), status)
 
 
 async def _typed() -> str:

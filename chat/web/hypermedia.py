@@ -5,8 +5,10 @@ from contextlib import aclosing
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from quart import Response, g, redirect, render_template, request, stream_with_context
+from quart import Response, g, redirect, request, stream_with_context
 from werkzeug.wrappers import Response as WerkzeugResponse
+
+from chat.web.templating import render
 
 Answer = Response | WerkzeugResponse
 T = TypeVar("T", str, bytes)
@@ -18,7 +20,7 @@ def partial() -> bool:
 
 
 async def page(template: str, status: int = 200, **context: object) -> Response:
-    return Response(await render_template(template, **context), status)
+    return Response(render(template, **context), status)
 
 
 async def changed(fragment: str, *, page: str, push: str = "", **context: object) -> Answer:
@@ -28,7 +30,7 @@ async def changed(fragment: str, *, page: str, push: str = "", **context: object
     """
     if not partial():
         return redirect(page, 303)
-    response = Response(await render_template(fragment, **context))
+    response = Response(render(fragment, **context))
     if push:
         response.headers["HX-Push-Url"] = push
     return response

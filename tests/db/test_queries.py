@@ -97,3 +97,21 @@ async def test_a_writer_that_goes_away_holds_up_nobody(tmp_path: Path) -> None:
                for result in results) == 4  # fmt: skip
     assert (await db.one(count, key="lost", now=1, since=0))["count"] == 1
     await db.close()
+
+
+async def test_a_writer_that_leaves_while_its_transaction_begins_jams_nothing(
+    tmp_path: Path,
+) -> None:
+    db = await SQLite.open(tmp_path / "chat.db")
+    count = load_queries("throttles")["count"]
+
+    for turn in range(30):  # cancelled at every step that a write takes
+        leaving = asyncio.create_task(db.one(count, key="left", now=1, since=0))
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        row = await db.one(count, key=f"stays {turn}", now=1, since=0)
+        assert row["count"] == 1
+
+    await db.close()

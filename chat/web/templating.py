@@ -1,0 +1,50 @@
+"""Templates, rendered synchronously: nothing in them waits, and waiting would cost twice."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+from quart import current_app, url_for
+
+from chat.web import filters, i18n
+from chat.web.assets import Assets
+
+FOLDER = Path(__file__).parents[2] / "templates"
+
+
+class Templates:
+    """`always`: what every template knows of the request that it answers."""
+
+    def __init__(self, assets: Assets, always: Callable[[], Mapping[str, object]]) -> None:
+        self._always = always
+        self._environment = Environment(
+            loader=FileSystemLoader(FOLDER),
+            autoescape=True,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
+        self._environment.install_gettext_callables(  # type: ignore[attr-defined] # by the extension
+            i18n.gettext, i18n.ngettext, newstyle=False
+        )
+        self._environment.filters.update(
+            day=filters.day, moment=filters.moment, number=filters.number
+        )
+        self._environment.globals.update(
+            asset=assets.url, has_htmx=assets.has_htmx, url_for=url_for
+        )
+
+    def render(self, name: str, context: Mapping[str, object]) -> str:
+        return self._environment.get_template(name).render(**self._always(), **context)
+
+    def warm(self) -> None:
+        """Compile all of them, so that no first visitor waits for it."""
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)
+
+
+def render(template: str, **context: object) -> str:
+    """The HTML of a page or fragment, in the language of this request."""
+    found: Templates = current_app.extensions["templates"]
+    return found.render(template, context)
