@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import getpass
 import logging
-import os
 import sys
 from typing import NoReturn
 
@@ -107,9 +106,4 @@ def _parser() -> argparse.ArgumentParser:
 
 if __name__ == "__main__":
     logging.raiseExceptions = False  # a closed terminal is no reason for a stack trace
-    code = main()
-    if code:
-        logging.shutdown()
-        sys.stdout.flush()
-        os._exit(code)  # a start that failed half way has left threads that would keep us here
-    sys.exit(0)
+    sys.exit(main())

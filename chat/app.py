@@ -1,5 +1,8 @@
 """Builds the parts and registers the slices: the whole app on one screen."""
 
+import os
+from contextlib import AsyncExitStack
+
 from quart import Quart
 from quart_auth import Unauthorized
 
@@ -9,6 +12,7 @@ from chat.accounts.repository import SessionRepository
 from chat.accounts.throttle import Throttle
 from chat.conversations import routes as conversations
 from chat.db.database import connect
+from chat.db.place import take_place
 from chat.providers.catalog import Catalog
 from chat.providers.embedded import Embedded
 from chat.replies import routes as replies
@@ -60,25 +64,29 @@ def _set_up_templates(app: Quart) -> None:
 
 
 def _set_up_parts(app: Quart, settings: Settings, clock: Clock) -> None:
+    closing = AsyncExitStack()
+
     @app.before_serving
     async def open_parts() -> None:
-        db = await connect(settings)
-        embedded = Embedded.available(settings)
-        catalog = Catalog(settings, embedded)
-        app.extensions["parts"] = Parts(settings, catalog, clock, db)
-        app.extensions["streams"] = Streams(settings.limit_streams)
-        generations = app.extensions["generations"] = Generations(db, clock)
-        await SessionRepository(db).end_old(clock())
-        await Throttle(db, clock()).forget()
-        await generations.recover()
-        generations.open()
-        await catalog.start()
+        async with AsyncExitStack() as opened:  # what is open when a later step fails is closed
+            opened.callback(os.close, take_place(settings.database_file))
+            db = await connect(settings)
+            opened.push_async_callback(db.close)
+            catalog = Catalog(settings, Embedded.available(settings))
+            opened.push_async_callback(catalog.close)
+            generations = Generations(db, clock)
+            opened.push_async_callback(generations.drain)
+            app.extensions["parts"] = Parts(settings, catalog, clock, db)
+            app.extensions["streams"] = Streams(settings.limit_streams)
+            app.extensions["generations"] = generations
+            await SessionRepository(db).end_old(clock())
+            await Throttle(db, clock()).forget()
+            await generations.recover()
+            generations.open()
+            await catalog.start()
+            closing.push_async_callback(opened.pop_all().aclose)
         app.add_background_task(app.extensions["templates"].warm)
 
     @app.after_serving
     async def close_parts() -> None:
-        parts: Parts | None = app.extensions.get("parts")
-        if parts:
-            await drain(app)
-            await parts.catalog.close()
-            await parts.db.close()
+        await closing.aclose()

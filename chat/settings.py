@@ -1,8 +1,10 @@
 """Every setting, its default and its meaning: read once, from the environment and `.env`."""
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -133,21 +135,27 @@ def secret_key(settings: Settings) -> str:
     try:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
-            made = path.with_name(f"secret-key.{os.getpid()}")
-            made.touch(mode=0o600)
-            made.write_text(secrets.token_urlsafe(48), encoding="ascii")
-            os.link(made, path) if not path.exists() else None
-            made.unlink()
+            _make_key(path)
         if path.stat().st_mode & 0o077:
             raise BadSettings([f"{path} can be read by others: chmod 600 it."])
         key = path.read_text(encoding="ascii").strip()
-    except FileExistsError:
-        return secret_key(settings)
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings([f"The data folder cannot be used: {error}."]) from error
     if complaint := _secret(key):
         raise BadSettings([f"{path} {complaint}"])
     return key
+
+
+def _make_key(path: Path) -> None:
+    """Whole or not at all; of several that start at once, the first one's key is kept."""
+    made = path.with_name(f"secret-key.{os.getpid()}")
+    made.touch(mode=0o600)
+    made.write_text(secrets.token_urlsafe(48), encoding="ascii")
+    try:
+        with suppress(FileExistsError):
+            os.link(made, path)
+    finally:
+        made.unlink()
 
 
 class _Reader:
@@ -169,10 +177,10 @@ class _Reader:
 
     def number(self, name: str, default: int, least: int, most: int = 10**9) -> int:
         value = self.text(name, str(default))
-        if value.isascii() and value.isdigit() and least <= int(value) <= most:
+        if re.fullmatch("[0-9]{1,12}", value) and least <= int(value) <= most:
             return int(value)
         self.mistakes.append(
-            f"{name} must be a whole number from {least} to {most}, not {value!r}."
+            f"{name} must be a whole number from {least} to {most}, not {value[:40]!r}."
         )
         return default
 

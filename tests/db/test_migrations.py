@@ -11,7 +11,7 @@ import pytest
 from chat.db import migrations
 from chat.db.sqlite import SQLite
 from chat.settings import BadSettings
-from tests.faults.process import environment, start
+from tests.faults.process import environment, start, until
 
 OPENING = """
 import asyncio, sys
@@ -54,6 +54,10 @@ def _next(scripts: Path) -> Path:
     return scripts / f"{len(list(scripts.glob('*.sql'))) + 1:04}_next.sql"
 
 
+def write(path: Path, script: str) -> None:
+    path.write_text(script, "utf-8")
+
+
 def version(path: Path) -> int:
     with closing(sqlite3.connect(path)) as db:
         return int(db.execute("PRAGMA user_version").fetchone()[0])
@@ -82,7 +86,7 @@ async def test_what_fails_half_way_leaves_the_old_schema(tmp_path: Path, followi
     path = tmp_path / "chat.db"
     await opened(path)
     before = schema(path)
-    following.write_text(f"{SECOND}CREATE TABLE accounts (id TEXT) STRICT;\n")
+    write(following, f"{SECOND}CREATE TABLE accounts (id TEXT) STRICT;\n")
 
     with pytest.raises(BadSettings, match="accounts already exists"):
         await opened(path)
@@ -90,7 +94,7 @@ async def test_what_fails_half_way_leaves_the_old_schema(tmp_path: Path, followi
     assert schema(path) == before
     assert version(path) == int(following.name[:4]) - 1
 
-    following.write_text(SECOND)
+    write(following, SECOND)
     await opened(path)
     await opened(path)
     assert steps(path) == ["once"]
@@ -101,7 +105,7 @@ async def test_an_unfinished_statement_changes_nothing(tmp_path: Path, following
     path = tmp_path / "chat.db"
     await opened(path)
     before = schema(path)
-    following.write_text(f"{SECOND}CREATE TABLE half (")
+    write(following, f"{SECOND}CREATE TABLE half (")
 
     with pytest.raises(ValueError, match="unfinished statement: CREATE TABLE half"):
         await opened(path)
@@ -109,17 +113,18 @@ async def test_an_unfinished_statement_changes_nothing(tmp_path: Path, following
 
 
 async def test_a_gap_in_the_numbers_is_refused(tmp_path: Path, following: Path) -> None:
-    following.with_name("0009_far.sql").write_text(SECOND)
+    write(following.with_name("0009_far.sql"), SECOND)
     with pytest.raises(BadSettings, match="gap or a double number"):
         await opened(tmp_path / "chat.db")
 
 
 async def test_a_semicolon_in_a_trigger_does_not_end_it(tmp_path: Path, following: Path) -> None:
     path = tmp_path / "chat.db"
-    following.write_text(
+    write(
+        following,
         f"{SECOND}CREATE TRIGGER twice AFTER INSERT ON steps WHEN new.step = 'a'\n"
         "BEGIN\n  INSERT INTO steps VALUES ('b;');\n  INSERT INTO steps VALUES ('c');\nEND;\n"
-        "INSERT INTO steps VALUES ('a'); -- a; comment\n"
+        "INSERT INTO steps VALUES ('a'); -- a; comment\n",
     )
     await opened(path)
     assert steps(path) == ["once", "a", "b;", "c"]
@@ -160,7 +165,7 @@ async def _opening(scripts: Path, path: Path) -> asyncio.subprocess.Process:
 async def test_processes_that_start_at_once_run_each_step_once(
     tmp_path: Path, scripts: Path
 ) -> None:
-    _next(scripts).write_text(SECOND)
+    write(_next(scripts), SECOND)
     for round_ in range(3):
         path = tmp_path / f"data{round_}" / "chat.db"
         racing = [await _opening(scripts, path) for _ in range(5)]
@@ -177,19 +182,17 @@ async def test_a_process_killed_in_the_middle_leaves_the_old_schema(
     await opened(path)
     before = schema(path)
     script = _next(scripts)
-    script.write_text(SECOND + ENDLESS)
+    write(script, SECOND + ENDLESS)
     dying = await _opening(scripts, path)
     assert dying.stdin
     dying.stdin.close()
-    async with asyncio.timeout(15):
-        while not _held(path):
-            await asyncio.sleep(0.02)
+    await until(lambda: _held(path))
     dying.kill()
     await dying.wait()
 
     assert schema(path) == before
 
-    script.write_text(SECOND)
+    write(script, SECOND)
     resumed = await _opening(scripts, path)
     _, errors = await resumed.communicate(b"")
     assert (resumed.returncode, errors) == (0, b"")

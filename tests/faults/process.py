@@ -1,0 +1,132 @@
+"""`python -m chat` as an operator runs it: in a process of its own, which can be killed."""
+
+import asyncio
+import os
+import re
+import resource
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.site import PLENTY
+
+ROOT = Path(__file__).parents[2]
+_READY = re.compile(r"Prosa is on (http://127\.0\.0\.1:\d+)$")
+
+
+def environment(data: Path, **settings: str) -> dict[str, str]:
+    """Nothing of the machine's own settings, but what finds the program."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "DATA": str(data),
+        "PORT": "0",
+        "EMBEDDED_MODEL": "off",
+        **PLENTY,
+        **settings,
+    }
+
+
+def free_port() -> str:
+    """A port that nobody listens on: for processes that take each other's place."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return str(found.getsockname()[1])
+
+
+class Process:
+    """A running command. `lines`: what it has said on stderr; `base`: where it serves."""
+
+    def __init__(self, child: asyncio.subprocess.Process) -> None:
+        self.child = child
+        self.lines: list[str] = []
+        self.base = ""
+        self.began = time.monotonic()
+        self._ready = asyncio.Event()
+        self._reader = asyncio.create_task(self._read())
+
+    async def ready(self, within: float = 20) -> None:
+        async with asyncio.timeout(within):
+            await self._ready.wait()
+        assert self.base, f"it did not start: {self.lines}"
+
+    def signal(self, number: int) -> None:
+        self.child.send_signal(number)
+
+    async def left(self, within: float = 10) -> int:
+        """The exit code, once it is gone and everything it said is read."""
+        async with asyncio.timeout(within):
+            code = await self.child.wait()
+            await self._reader
+        return code
+
+    async def kill(self) -> None:
+        """As a crash or a power button would: it learns nothing of it."""
+        if self.child.returncode is None:
+            self.signal(signal.SIGKILL)
+        await self.left()
+
+    def complaints(self) -> list[str]:
+        return [line for line in self.lines if "Traceback" in line or " ERROR " in line]
+
+    async def _read(self) -> None:
+        assert self.child.stderr
+        async for line in self.child.stderr:
+            self.lines.append(line.decode().rstrip("\n"))
+            if found := _READY.search(self.lines[-1]):
+                self.base = found[1]
+                self._ready.set()
+        self._ready.set()
+
+
+async def start(*command: str, env: dict[str, str]) -> Process:
+    """`python -m chat <command>`, not waited for."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-W", "error", "-m", "chat", *command),
+        cwd=ROOT,
+        env=env,
+        stdin=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        preexec_fn=_no_core,
+    )
+    return Process(child)
+
+
+@asynccontextmanager
+async def serving(data: Path, **settings: str) -> AsyncIterator[Process]:
+    """A server that is ready, and gone afterwards whatever happens."""
+    process = await start("serve", env=environment(data, **settings))
+    try:
+        await process.ready()
+        yield process
+    finally:
+        await process.kill()
+
+
+async def until(true: Callable[[], object], within: float = 15) -> None:
+    async with asyncio.timeout(within):
+        while not true():  # noqa: ASYNC110 (it becomes true in another process)
+            await asyncio.sleep(0.02)
+
+
+def survivors(data: Path) -> list[int]:
+    """Processes that belong to the installation in `data`, by their environment."""
+    mark = f"DATA={data}".encode()
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+        except OSError:  # gone meanwhile, or not ours
+            continue
+    return found
+
+
+def _no_core() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
