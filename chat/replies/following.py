@@ -1,14 +1,13 @@
 """What somebody who watches a reply is sent, from any point of it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chat.replies.live import Live
 from chat.web.blocks import growth
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """`html` brings a page to where it holds `blocks` finished blocks and the open end."""
 
     html: str

@@ -48,6 +48,8 @@ class Generations:
         live = Live(reply.id, account_id, started.conversation.id)
         generation = Generation(live, FIRST_EPOCH, self._replies, self._clock)
         self._running[reply.id] = generation
+        if self._closing:  # stored while we were leaving: it ends as it begins
+            generation.cancel("interrupted")
         task = asyncio.create_task(self._run(generation, provider, prompt))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -82,7 +84,7 @@ class Generations:
         self._closing = True
         for generation in self._running.values():
             generation.cancel("interrupted")
-        if self._tasks:
+        while self._tasks:
             await asyncio.wait(set(self._tasks))
         if self._saver:
             self._saver.cancel()

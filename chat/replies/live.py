@@ -32,6 +32,7 @@ class Live:
         self._rendering = False
         self._next_tick = 0.0
         self._changed = asyncio.Event()
+        self._awaited = False
 
     def feed(self, text: str) -> None:
         self._incoming.append(text)
@@ -62,7 +63,7 @@ class Live:
 
     async def ended(self) -> None:
         while self.ending is None:
-            await self._changed.wait()
+            await self._change()
 
     async def fresh(self, seen: int) -> None:
         """Waits for something newer than rendering `seen`, for the end, or for the next pulse.
@@ -72,7 +73,7 @@ class Live:
         pulse = self._pulse
         while self.shown == seen and self.ending is None and self._pulse == pulse:
             if self._rendering or self._rendered == self._fed:
-                await self._changed.wait()
+                await self._change()
                 continue
             self._rendering = True
             try:
@@ -109,6 +110,12 @@ class Live:
         self._incoming.clear()
         self._rendered = self._fed
 
+    async def _change(self) -> None:
+        self._awaited = True
+        await self._changed.wait()
+
     def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        if self._awaited:  # most tokens come while nobody waits
+            self._awaited = False
+            self._changed.set()
+            self._changed = asyncio.Event()

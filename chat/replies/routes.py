@@ -111,6 +111,7 @@ async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> 
     context["composer"] = context["composer"].refused(
         form.get("text", ""), sentence(error), error.code
     )
+    context["picker"] = picker(context.get("conversation"), form.get("model", ""))
     return marked(await page(template, history=await history(), **context), error)
 
 

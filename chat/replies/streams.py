@@ -48,9 +48,11 @@ class SessionWatch:
         self._ids = (session_id, account_id)
         self._next = time.monotonic() + LOOK_EVERY
 
+    @property
+    def due(self) -> bool:
+        return time.monotonic() >= self._next
+
     async def ended(self) -> bool:
-        if time.monotonic() < self._next:
-            return False
         self._next = time.monotonic() + LOOK_EVERY
         return not await self._sessions.lives(*self._ids)
 

@@ -105,13 +105,13 @@ async def _watched(
     watch = SessionWatch(SessionRepository(current_db()), visitor.session_id(), account_id)
     if live:
         async for step in follow(live, held):
-            if await watch.ended():
+            if watch.due and await watch.ended():
                 return
             yield step
         return
     while (await replies().get(reply_id, account_id)).running:
         await asyncio.sleep(1)  # its writer is gone, or is another process: the rows will say
-        if await watch.ended():
+        if watch.due and await watch.ended():
             return
         yield None
 

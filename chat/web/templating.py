@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
-from quart import current_app, url_for
+from quart import current_app
 
 from chat.web import filters, i18n
+from chat.web.addresses import address
 from chat.web.assets import Assets
 
 FOLDER = Path(__file__).parents[2] / "templates"
@@ -32,7 +33,7 @@ class Templates:
             day=filters.day, moment=filters.moment, number=filters.number
         )
         self._environment.globals.update(
-            asset=assets.url, has_htmx=assets.has_htmx, url_for=url_for
+            asset=assets.url, has_htmx=assets.has_htmx, url_for=address
         )
 
     def render(self, name: str, context: Mapping[str, object]) -> str:
