@@ -93,7 +93,7 @@ class Person:
             self._http.get(f"{self.base}/replies/{reply}/stream", headers=headers) as response,
         ):
             assert response.status == 200, (response.status, await response.text())
-            ident, data = "", []
+            ident, data = "", list[str]()
             async for raw in response.content:
                 line = raw.decode().rstrip("\n")
                 if not line and data:

@@ -54,7 +54,8 @@ async def running(
         ready.set()
         await leave.wait()
 
-    served: Any = serve(wall, config, shutdown_trigger=until_left, mode="asgi")
+    guard: Any = wall  # Hypercorn's own types for ASGI are narrower than ASGI
+    served: Any = serve(guard, config, shutdown_trigger=until_left, mode="asgi")
     server = asyncio.create_task(served)
     waiting = asyncio.create_task(ready.wait())
     await asyncio.wait({server, waiting}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,0 +1,43 @@
+"""What the database of an installation holds, asked past the app."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from chat.db.queries import Query
+from tests.site import Site
+
+
+async def rows(site: Site, sql: str, **values: object) -> list[dict[str, Any]]:
+    """The rows of a SELECT with parameters by name."""
+    found = await site.db.all(Query("test", sql, tuple(values), writes=False), **values)
+    return [dict(row) for row in found]
+
+
+async def count(site: Site, table: str, condition: str = "1 = 1", **values: object) -> int:
+    found = await rows(site, f"SELECT count(*) AS n FROM {table} WHERE {condition}", **values)
+    return int(found[0]["n"])
+
+
+async def change(site: Site, sql: str, **values: object) -> None:
+    await site.db.run(Query("test", sql, tuple(values), writes=True), **values)
+
+
+async def state(site: Site, reply: str) -> str:
+    found = await rows(site, "SELECT state FROM replies WHERE id = :id", id=reply)
+    return str(found[0]["state"]) if found else "gone"
+
+
+async def text_of(site: Site, message: str) -> str:
+    found = await rows(site, "SELECT text FROM messages WHERE id = :id", id=message)
+    return str(found[0]["text"])
+
+
+async def until(condition: Callable[[], Awaitable[bool]], *, within: float) -> float:
+    """The seconds it took until `condition` was true; fails when it is not in time."""
+    began = time.monotonic()
+    while not await condition():
+        assert time.monotonic() - began < within, f"not within {within} s"
+        await asyncio.sleep(0.01)
+    return time.monotonic() - began
