@@ -80,11 +80,18 @@ class Settings:
 
 
 def environment(folder: Path | None = None) -> dict[str, str]:
-    """The process's environment over the lines of `.env` in `folder` (default: here)."""
+    """The process's environment over the lines of `.env` in `folder` (default: here).
+
+    BadSettings when there is one that cannot be read.
+    """
     found: dict[str, str] = {}
     path = (folder or Path.cwd()) / ".env"
     if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSettings([f".env cannot be read: {error}."]) from error
+        for line in lines:
             name, separator, value = line.strip().removeprefix("export ").partition("=")
             if separator and not name.lstrip().startswith("#"):
                 found[name.strip()] = value.strip().strip("\"'")
