@@ -23,23 +23,32 @@ KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(("Invalid", "Conflict", "Forbidden", "OverLimit", "Unavailable")),
 }
 JINJA = {"trim_blocks": "true", "lstrip_blocks": "true", "newstyle_gettext": "false"}
+# Babel's own header has dates and its version: the file would change without a change.
+HEADER = """\
+msgid ""
+msgstr ""
+"Language: {language}\\n"
+"Plural-Forms: {plural_forms};\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+
+"""
 
 
-def found() -> Catalog:
+def found(language: str = "en") -> Catalog:
     """Every sentence that people can see, with the files it is in."""
-    catalog = Catalog(project="Prosa", charset="utf-8")
+    catalog = Catalog(language)
     for path in sorted([*Path("chat").rglob("*.py"), *Path("templates").rglob("*.html")]):
-        method = "python" if path.suffix == ".py" else "jinja2"
-        for _, message, _, context in _extracted(method, path):
-            catalog.add(message, locations=[(path.as_posix(), 0)], context=context)
-    for sentence in sorted({*notes(), NotFound().message}):
+        for message in _extracted(path):
+            catalog.add(message, locations=[(path.as_posix(), 0)])
+    for sentence in sorted({*of_providers(), NotFound().message}):
         catalog.add(sentence, locations=[("chat", 0)])
     return catalog
 
 
-def notes() -> set[str]:
-    """What models are good for: said by the providers, which know no translations."""
-    return {*known.NOTES.values(), guide.MODEL.note, embedded.SMOLLM2.note}
+def of_providers() -> set[str]:
+    """Names and notes in the list of models: the providers know no translations."""
+    labels = {embedded.LABEL, guide.LABEL, guide.MODEL.name}
+    return {*labels, *known.NOTES.values(), guide.MODEL.note, embedded.SMOLLM2.note}
 
 
 def languages() -> list[str]:
@@ -49,28 +58,42 @@ def languages() -> list[str]:
 def read(language: str) -> Catalog:
     path = FOLDER / f"{language}.po"
     if not path.exists():
-        return Catalog(locale=language)
+        return Catalog(language)
     with path.open("rb") as file:
         return read_po(file, locale=language)
 
 
+def updated(language: str) -> Catalog:
+    """What is found now, with the translations that are there."""
+    before, now = read(language), found(language)
+    for message in now:
+        if message.id and (known := before.get(message.id)):
+            message.string = known.string
+    return now
+
+
 def main() -> int:
     for language in languages():
-        catalog = read(language)
-        catalog.update(found(), no_fuzzy_matching=True, update_header_comment=False)
-        catalog.obsolete.clear()
-        out = BytesIO()
-        write_po(out, catalog, width=100, include_lineno=False, omit_header=False, sort_output=True)
-        (FOLDER / f"{language}.po").write_bytes(out.getvalue())
-        missing = sum(1 for message in catalog if message.id and not any(_forms(message.string)))
+        catalog = updated(language)
+        (FOLDER / f"{language}.po").write_bytes(_written(catalog))
+        missing = sum(1 for message in catalog if message.id and not all(_forms(message.string)))
         print(f"{language}: {len(catalog)} sentences, {missing} to translate")
     return 0
 
 
-def _extracted(method: str, path: Path) -> Iterator[tuple[Any, Any, Any, Any]]:
-    options = JINJA if method == "jinja2" else {}
+def _written(catalog: Catalog) -> bytes:
+    out = BytesIO()
+    write_po(out, catalog, width=100, include_lineno=False, omit_header=True, sort_output=True)
+    header = HEADER.format(language=catalog.locale, plural_forms=catalog.plural_forms.rstrip(";"))
+    return header.encode() + out.getvalue()
+
+
+def _extracted(path: Path) -> Iterator[Any]:
+    """Sentences of one file: a string each, or (singular, plural)."""
+    method, options = ("python", {}) if path.suffix == ".py" else ("jinja2", JINJA)
     with path.open("rb") as file:
-        yield from extract(method, file, keywords=KEYWORDS, options=options)
+        for _, message, _, _ in extract(method, file, keywords=KEYWORDS, options=options):
+            yield message
 
 
 def _forms(text: object) -> tuple[str, ...]:

@@ -69,6 +69,8 @@ document.addEventListener("submit", ({ target }) => {
     const drafts = Object.keys(localStorage).filter((name) => name.startsWith("draft:"));
     for (const name of drafts) localStorage.removeItem(name);
   }
+  const held = target.elements.held?.value; // a log-in that brings the message along
+  if (held) localStorage.removeItem(`draft:${held.split("/")[2] || "new"}`);
   if (target.id !== "composer") return;
   target.dataset.sent = target.elements.key.value;
   if (window.htmx) keepDraft(target, target.dataset.sent);
