@@ -17,6 +17,7 @@ TABLE_COLUMNS = 30
 FIGURE_END = "</code></pre></figure>"
 
 _SAFE_LINK = re.compile(r"https?://[^/\\]|mailto:.", re.IGNORECASE)
+_FENCE_HEAD = re.compile(r"`{3,}+[^`]*\Z|~{3}")
 _LANGUAGE = re.compile(r"\s*([A-Za-z0-9+#._-]{1,20})(?=\s|\Z)")
 
 
@@ -83,8 +84,12 @@ class _Renderer(RendererHTML):
         return "</table></div>"
 
 
-def _narrow_table(state: StateBlock, startLine: int, endLine: int, silent: bool) -> bool:
-    """A table, unless it is so wide that short rows would grow into a thousand times their size."""
+def _table(state: StateBlock, startLine: int, endLine: int, silent: bool) -> bool:
+    """A table, unless its head opens a fence (which no further line may change), or it is so wide
+    that short rows would grow into a thousand times their size."""
+    begin = state.bMarks[startLine] + state.tShift[startLine]
+    if _FENCE_HEAD.match(state.src, begin, state.eMarks[startLine]):
+        return False
     if startLine + 1 < endLine:
         begin, stop = state.bMarks[startLine + 1], state.eMarks[startLine + 1]
         if state.src.count("|", begin, stop) > TABLE_COLUMNS:
@@ -134,7 +139,7 @@ def _built() -> MarkdownIt:
     # No definitions of links: one further down would change blocks that were sent already.
     # Normalising and the block pass are done by `split`, on its own portions.
     parser.disable(["reference", "html_block", "html_inline", "normalize", "block"])
-    parser.block.ruler.at("table", _narrow_table, {"alt": ["paragraph", "reference"]})
+    parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     parser.core.ruler.push("adapt", _adapt)
     return parser
 

@@ -11,7 +11,7 @@ from pygments.util import ClassNotFound
 
 # Lexers backtrack: left alone, some take minutes for 50 kB of hostile text, and hold the
 # interpreter meanwhile. No pattern looks further than REACH, and long code stays plain: together
-# that is 0.5 s for the worst we found, for code no reader reads in colours.
+# that is 0.8 s for the worst of 5,700 hostile texts, and loses nothing anyone reads in colours.
 REACH = 1_000
 MOST_LINES = 1_000
 MOST_CHARS = 20_000
