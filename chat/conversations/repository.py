@@ -1,5 +1,8 @@
 """Conversations in the database. Every query is scoped by account_id."""
 
+from itertools import groupby
+
+from chat.accounts.domain import DAY
 from chat.conversations.domain import Conversation, Entry, History, Message
 from chat.db.database import Database
 from chat.db.queries import load_queries
@@ -93,8 +96,9 @@ class ConversationRepository:
 
 def _grouped(entries: list[Entry], now: int) -> list[tuple[str, tuple[Entry, ...]]]:
     groups: dict[str, list[Entry]] = {}
-    for entry in entries:
-        groups.setdefault(age(entry.updated_at, now), []).append(entry)
+    for _, found in groupby(entries, key=lambda entry: entry.updated_at // DAY):
+        same_day = list(found)
+        groups.setdefault(age(same_day[0].updated_at, now), []).extend(same_day)
     return [(label, tuple(found)) for label, found in groups.items()]
 
 

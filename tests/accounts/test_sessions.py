@@ -215,3 +215,34 @@ async def test_sessions_that_have_ended_are_swept_at_the_start(
         after = await count(site, "sessions")
 
     assert (before, after) == (1, 0)
+
+
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0 "
+EDGE = (
+    CHROME.replace("X11; Linux x86_64", "Windows NT 10.0; Win64; x64") + "Safari/537.36 Edg/156.0"
+)
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Mobile Safari/604.1"
+
+
+@pytest.mark.parametrize(
+    ("agent", "device"),
+    [
+        (CHROME + "Safari/537.36", "Chrome on Linux"),
+        (EDGE, "Edge on Windows"),
+        (IPHONE, "Safari on iPhone"),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 15.1; rv:145.0) Firefox/145.0",
+            "Firefox on macOS",
+        ),
+    ],
+)
+async def test_a_device_has_the_name_that_people_use(
+    site: Site, ada: Person, people: Callable[..., Person], agent: str, device: str
+) -> None:
+    other = people(site, ada.email)
+    form = {"email": ada.email, "password": PASSWORD}
+    await other.post("/login", form, headers={"User-Agent": agent})
+
+    page = await ada.get("/account")
+
+    assert device in page.words(".sessions")

@@ -72,6 +72,12 @@ def inside(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 
 
+def socket_of(pid: int | None) -> str:
+    """The path that the process listens on, as its command line has it."""
+    words = Path(f"/proc/{pid}/cmdline").read_text("utf-8").split("\0")
+    return next(word for word in words if word.endswith(".sock"))
+
+
 def sockets(pid: int | None) -> set[str]:
     """The inodes of the sockets that a process holds."""
     names = (os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir())

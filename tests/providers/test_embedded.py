@@ -14,6 +14,8 @@ from dataclasses import replace
 from importlib import util
 from pathlib import Path
 
+import httpx2
+import openai
 import pytest
 import pytest_asyncio
 
@@ -29,6 +31,7 @@ from tests.providers.embedded_child import (
     inside,
     installed,
     runs,
+    socket_of,
     sockets,
     text_of,
     until,
@@ -126,6 +129,26 @@ async def test_a_prompt_beyond_the_window_is_too_long(model: Embedded) -> None:
         await answer_of(model, "word " * 3000)
 
     assert caught.value.kind == "context"
+
+
+async def test_the_official_client_is_understood_by_the_same_server(model: Embedded) -> None:
+    await answer_of(model, "Say hello.")
+    transport = httpx2.AsyncHTTPTransport(uds=socket_of(model.pid))
+    async with openai.AsyncOpenAI(
+        api_key="none",
+        base_url="http://embedded/v1",
+        http_client=httpx2.AsyncClient(transport=transport),
+    ) as client:
+        stream = await client.chat.completions.create(
+            model="any",
+            messages=[{"role": "user", "content": "Say hello in English."}],
+            max_tokens=32,
+            stream=True,
+        )
+        pieces = [chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices]
+
+    assert len(pieces) > 2
+    assert "".join(pieces).strip()
 
 
 async def test_first_questions_at_once_start_one_child(fresh: Embedded) -> None:
