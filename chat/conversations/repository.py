@@ -32,18 +32,20 @@ class ConversationRepository:
         moment, _, before_id = before.partition("-")
         if before and not (moment.isascii() and moment.isdigit() and len(moment) < 18):
             raise Invalid("This page of the history does not exist.")
-        cursor = {"before": int(moment or END), "before_id": before_id, "limit": PAGE + 1}
+        where = {"account_id": account_id, "before": int(moment or END), "before_id": before_id}
         if q:
-            rows = await self._db.all(
-                SQL["search"], account_id=account_id, pattern=_pattern(q), **cursor
-            )
+            rows = await self._db.all(SQL["search"], pattern=_pattern(q), limit=PAGE + 1, **where)
+            pinned = []
         else:
-            rows = await self._db.all(SQL["recent"], account_id=account_id, **cursor)
+            first = 0 if before else PINNED
+            found = await self._db.all(SQL["page"], pinned=first, limit=PAGE + 1, **where)
+            pinned = [row for row in found if row["pinned"]]
+            rows = found[len(pinned) :]
         entries = [Entry(**row) for row in rows[:PAGE]]
         older = f"{entries[-1].updated_at}-{entries[-1].id}" if len(rows) > PAGE else ""
         groups = _grouped(entries, now)
-        if not before and not q and (pinned := await self._pinned(account_id)):
-            groups.insert(0, (gettext("Pinned"), tuple(pinned)))
+        if pinned:
+            groups.insert(0, (gettext("Pinned"), tuple(Entry(**row) for row in pinned)))
         return History(tuple(groups), older, q)
 
     async def messages(
@@ -88,10 +90,6 @@ class ConversationRepository:
     async def delete(self, conversation_id: str, account_id: str) -> None:
         """With everything that hangs on it."""
         await self._db.one(SQL["delete"], id=conversation_id, account_id=account_id)
-
-    async def _pinned(self, account_id: str) -> list[Entry]:
-        rows = await self._db.all(SQL["pinned"], account_id=account_id, limit=PINNED)
-        return [Entry(**row) for row in rows]
 
 
 def _grouped(entries: list[Entry], now: int) -> list[tuple[str, tuple[Entry, ...]]]:

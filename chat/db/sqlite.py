@@ -12,7 +12,7 @@ from typing import Any
 
 import aiosqlite
 
-from chat.db.database import Row, Statements
+from chat.db.database import Row, Transaction
 from chat.db.migrations import migrate_sqlite
 from chat.db.queries import Query
 from chat.errors import NotFound, Unavailable
@@ -108,9 +108,11 @@ class SQLite:
             await connection.executemany(query.text, rows)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Statements]:
+    async def transaction(self) -> AsyncIterator[Transaction]:
         async with self._write(savepoint=True) as connection:
-            yield _Transaction(connection)
+            transaction = _Transaction(connection)
+            yield transaction
+            await transaction.settled()
 
     @asynccontextmanager
     async def _for(self, query: Query) -> AsyncIterator[aiosqlite.Connection]:
@@ -205,21 +207,35 @@ class _Transaction:
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
+        self._put: list[asyncio.Future[aiosqlite.Cursor]] = []
 
     async def one(self, query: Query, **values: object) -> Row:
-        return _only(await _fetch(self._connection, query, values))
+        return _only(await self.all(query, **values))
 
     async def all(self, query: Query, **values: object) -> Sequence[Row]:
+        await self.settled()
         return await _fetch(self._connection, query, values)
 
     async def value(self, query: Query, **values: object) -> Any:
-        return _first(await _fetch(self._connection, query, values))
+        return _first(await self.all(query, **values))
 
     async def run(self, query: Query, **values: object) -> int:
+        await self.settled()
         return await _change(self._connection, query, values)
 
     async def many(self, query: Query, rows: Sequence[Mapping[str, object]]) -> None:
+        await self.settled()
         await self._connection.executemany(query.text, rows)
+
+    def put(self, query: Query, **values: object) -> None:
+        # They stand in the thread's queue one behind the other: one wait for all of them.
+        statement = self._connection.execute(query.text, values)
+        self._put.append(asyncio.ensure_future(statement))
+
+    async def settled(self) -> None:
+        """Every statement that was put has been carried out."""
+        put, self._put = self._put, []
+        await asyncio.gather(*put)
 
 
 async def _connect(

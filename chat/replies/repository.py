@@ -8,7 +8,7 @@ from chat.accounts.repository import SQL as ACCOUNTS
 from chat.accounts.throttle import MINUTE, Throttle
 from chat.conversations.domain import Conversation, Message
 from chat.conversations.repository import SQL as CONVERSATIONS
-from chat.db.database import Database, Statements
+from chat.db.database import Database, Statements, Transaction
 from chat.db.queries import load_queries
 from chat.errors import Conflict, NotFound, OverLimit
 from chat.providers.domain import Model
@@ -70,11 +70,11 @@ class ReplyRepository:
                 conversation = Conversation(**row)
                 question = replace(question, parent_id=conversation.leaf_id or None)
             else:
-                conversation = await _add_conversation(tx, draft, account_id, now)
-            await _add(tx, conversation, question, account_id, draft.key or None)
-            await _add(tx, conversation, reply, account_id, None)
-            conversation = await _turn_to(tx, conversation, reply, account_id, now)
-            await tx.run(ACCOUNTS["set_model"], account_id=account_id, model=draft.model.id)
+                conversation = _add_conversation(tx, draft, account_id, now)
+            _add(tx, conversation, question, account_id, draft.key or None)
+            _add(tx, conversation, reply, account_id, None)
+            conversation = _turn_to(tx, conversation, reply, account_id, now)
+            tx.put(ACCOUNTS["set_model"], account_id=account_id, model=draft.model.id)
         return Started(conversation, question, reply, fresh=True)
 
     async def retry(
@@ -92,8 +92,8 @@ class ReplyRepository:
             conversation = Conversation(**found)
             await _admit(tx, account_id, conversation.id, now, limits)
             reply = _reply_to(old.parent_id or "", model, now)
-            await _add(tx, conversation, reply, account_id, None)
-            after = await _turn_to(tx, conversation, reply, account_id, now)
+            _add(tx, conversation, reply, account_id, None)
+            after = _turn_to(tx, conversation, reply, account_id, now)
         return Started(after, old, reply, fresh=True)
 
     async def get(self, reply_id: str, account_id: str) -> Message:
@@ -148,8 +148,8 @@ class ReplyRepository:
                 raise_epoch=int(ending.state == "interrupted"),
             )
             if ended:
-                await tx.run(SQL["keep_text"], id=reply_id, text=text, html=html)
-                await tx.run(SQL["drop_chunks"], id=reply_id)
+                tx.put(SQL["keep_text"], id=reply_id, text=text, html=html)
+                tx.put(SQL["drop_chunks"], id=reply_id)
         return bool(ended)
 
     async def unfinished(self) -> list[tuple[str, int]]:
@@ -203,11 +203,9 @@ async def _reply(tx: Statements, reply_id: str, account_id: str) -> Message:
     return Message(**rows[0])
 
 
-async def _add_conversation(
-    tx: Statements, draft: Draft, account_id: str, now: int
-) -> Conversation:
+def _add_conversation(tx: Transaction, draft: Draft, account_id: str, now: int) -> Conversation:
     title, conversation_id = first_words(draft.text), secrets.token_hex(16)
-    await tx.run(
+    tx.put(
         SQL["add_conversation"],
         id=conversation_id,
         account_id=account_id,
@@ -219,11 +217,11 @@ async def _add_conversation(
     return Conversation(conversation_id, title, draft.model.id, "", 0, 0, now)
 
 
-async def _add(
-    tx: Statements, conversation: Conversation, message: Message, account_id: str, key: str | None
+def _add(
+    tx: Transaction, conversation: Conversation, message: Message, account_id: str, key: str | None
 ) -> None:
     owner = {"conversation_id": conversation.id, "account_id": account_id}
-    await tx.run(
+    tx.put(
         SQL["add_message"],
         id=message.id,
         parent_id=message.parent_id,
@@ -234,7 +232,7 @@ async def _add(
         **owner,
     )
     if message.role == "assistant":
-        await tx.run(
+        tx.put(
             SQL["add_reply"],
             id=message.id,
             model=message.model,
@@ -244,10 +242,10 @@ async def _add(
         )
 
 
-async def _turn_to(
-    tx: Statements, conversation: Conversation, reply: Message, account_id: str, now: int
+def _turn_to(
+    tx: Transaction, conversation: Conversation, reply: Message, account_id: str, now: int
 ) -> Conversation:
-    await tx.run(
+    tx.put(
         SQL["turn_to"],
         id=conversation.id,
         account_id=account_id,

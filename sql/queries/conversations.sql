@@ -3,27 +3,29 @@ SELECT id, title, model, leaf_id, pinned, archived, updated_at
   FROM conversations
  WHERE id = :id AND account_id = :account_id;
 
--- name: recent
+-- name: page
+-- One page of the history, behind the pinned ones (:pinned of them; 0 on later pages).
 -- A cursor, not OFFSET: page fifty costs what page one does.
+WITH pinned AS (
+  SELECT id, title, pinned, archived, updated_at
+    FROM conversations
+   WHERE account_id = :account_id AND archived = 0 AND pinned = 1
+   ORDER BY updated_at DESC, id DESC
+   LIMIT :pinned
+), recent AS (
+  SELECT id, title, pinned, archived, updated_at
+    FROM conversations
+   WHERE account_id = :account_id AND archived = 0 AND pinned = 0
+     AND (updated_at, id) < (:before, :before_id)
+   ORDER BY updated_at DESC, id DESC
+   LIMIT :limit
+)
 SELECT c.id, c.title, c.pinned, c.archived, c.updated_at,
        EXISTS (SELECT 1 FROM replies r
-                WHERE r.account_id = c.account_id AND r.conversation_id = c.id
+                WHERE r.account_id = :account_id AND r.conversation_id = c.id
                   AND r.state IN ('pending', 'streaming')) AS running
-  FROM conversations c
- WHERE c.account_id = :account_id AND c.archived = 0 AND c.pinned = 0
-   AND (c.updated_at, c.id) < (:before, :before_id)
- ORDER BY c.updated_at DESC, c.id DESC
- LIMIT :limit;
-
--- name: pinned
-SELECT c.id, c.title, c.pinned, c.archived, c.updated_at,
-       EXISTS (SELECT 1 FROM replies r
-                WHERE r.account_id = c.account_id AND r.conversation_id = c.id
-                  AND r.state IN ('pending', 'streaming')) AS running
-  FROM conversations c
- WHERE c.account_id = :account_id AND c.archived = 0 AND c.pinned = 1
- ORDER BY c.updated_at DESC, c.id DESC
- LIMIT :limit;
+  FROM (SELECT * FROM pinned UNION ALL SELECT * FROM recent) c
+ ORDER BY c.pinned DESC, c.updated_at DESC, c.id DESC;
 
 -- name: search
 -- Titles and messages of one account, archived ones too, newest first.
