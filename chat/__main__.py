@@ -45,7 +45,7 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
 
 def migrate(settings: Settings, _: argparse.Namespace) -> int:
     async def run() -> None:
-        from chat.db.database import connect
+        from chat.db.connect import connect
 
         await (await connect(settings)).close()
 

@@ -11,7 +11,7 @@ from chat.accounts import visitor
 from chat.accounts.repository import SessionRepository
 from chat.accounts.throttle import Throttle
 from chat.conversations import routes as conversations
-from chat.db.database import connect
+from chat.db.connect import connect
 from chat.db.place import take_place
 from chat.providers.catalog import Catalog
 from chat.providers.embedded import Embedded

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from chat.accounts.domain import clean_email
 from chat.accounts.passwords import clean_password, hashed
 from chat.accounts.repository import AccountRepository
-from chat.db.database import connect
+from chat.db.connect import connect
 from chat.settings import Settings
 
 

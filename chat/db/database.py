@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from chat.db.queries import Query
-from chat.settings import BadSettings, Settings
 
 Row = Mapping[str, Any]
 
@@ -48,12 +47,3 @@ class Database(Statements, Protocol):
         ...
 
     async def close(self) -> None: ...
-
-
-async def connect(settings: Settings) -> Database:
-    """The migrated database of these settings; BadSettings when it cannot be used."""
-    if settings.postgres:
-        raise BadSettings(["DATABASE_URL: this version does not speak PostgreSQL, only SQLite."])
-    from chat.db.sqlite import SQLite  # only the driver that is needed is imported
-
-    return await SQLite.open(settings.database_file)
