@@ -73,6 +73,7 @@ async def serve(app: App, settings: Settings, *, draining: Callable[[], Awaitabl
     finally:
         asked.cancel()
         ending.over()
+        config.bound.close()  # a start that failed has left it open
 
 
 async def _drain(draining: Callable[[], Awaitable[None]], ending: "_Ending") -> None:

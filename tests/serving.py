@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -33,6 +34,7 @@ class Served:
             env=ENVIRONMENT | settings,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=usual_signals,
         )
         self.lines: list[str] = []
         self.port = self._ready()
@@ -93,7 +95,14 @@ def unready(**settings: str) -> "subprocess.Popen[str]":
         env=ENVIRONMENT | settings,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=usual_signals,
     )
+
+
+def usual_signals() -> None:
+    """Whoever runs the tests in the background or under nohup makes children that ignore these."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def received(connection: socket.socket) -> bytes:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.serving import usual_signals
 from tests.site import PLENTY
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +94,7 @@ async def start(*command: str, env: dict[str, str]) -> Process:
         env=env,
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-        preexec_fn=_no_core,
+        preexec_fn=_prepared,
     )
     return Process(child)
 
@@ -128,5 +129,6 @@ def survivors(data: Path) -> list[int]:
     return found
 
 
-def _no_core() -> None:
+def _prepared() -> None:
+    usual_signals()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
