@@ -18,7 +18,7 @@ from chat.web.markdown import plain, render
 log = logging.getLogger(__name__)
 SAVE_EVERY = 0.25  # seconds
 LOOK_EVERY = 4  # savings between two looks for replies that were deleted meanwhile
-PULSE_EVERY = 16  # savings between two pulses for those who watch: well below 15 s
+PULSE_EVERY = 6  # savings between two pulses, at which watchers look at their session
 FIRST_EPOCH = 1
 
 

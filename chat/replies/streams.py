@@ -10,7 +10,7 @@ from quart import current_app
 from chat.accounts.repository import SessionRepository
 from chat.errors import OverLimit, Unavailable
 
-LOOK_EVERY = 4  # seconds between two looks at the session
+LOOK_EVERY = 3  # seconds between two looks at the session
 MOST = 2_000  # of this process
 
 
@@ -32,6 +32,8 @@ class Streams:
 
     @contextmanager
     def place(self, account_id: str) -> Iterator[None]:
+        """A place among the open streams. Of many that were let in at once, some find it taken."""
+        self.check(account_id)
         self._open[account_id] += 1
         try:
             yield

@@ -12,7 +12,7 @@ from chat.accounts.repository import SessionRepository
 from chat.conversations.composing import composer, picker
 from chat.conversations.domain import Message
 from chat.conversations.views import conversations, history, whole
-from chat.errors import NotFound
+from chat.errors import NotFound, OverLimit, Unavailable
 from chat.replies.following import Step, follow
 from chat.replies.generations import current_generations
 from chat.replies.live import Live
@@ -38,7 +38,7 @@ async def stream(reply_id: str) -> Response:
     held = _held(request.headers.get("Last-Event-ID", ""))
 
     async def events() -> AsyncGenerator[bytes, None]:
-        with current_streams().place(visitor.account_id()), _until_deleted():
+        with _as_long_as_it_may(), current_streams().place(visitor.account_id()):
             yield sse.comment("prosa")
             async for step in _watched(reply_id, current_generations().live(reply_id), held):
                 yield sse.event(step.html, id=step.blocks) if step else sse.KEEP_ALIVE
@@ -64,7 +64,7 @@ async def page(conversation_id: str) -> Answer:
     context |= {"messages": before, "message": reply, "history": await history()}
 
     async def written() -> AsyncGenerator[str, None]:
-        with current_streams().place(account_id), _until_deleted():
+        with _as_long_as_it_may(), current_streams().place(account_id):
             yield render("conversations/_live_head.html", **context)
             async for part in _growing(reply):
                 yield part
@@ -78,9 +78,9 @@ async def page(conversation_id: str) -> Answer:
     return streamed(written, **HTML)
 
 
-def _until_deleted() -> AbstractContextManager[None]:
-    """What is deleted while somebody watches ends there: nothing is left to send or to close."""
-    return suppress(NotFound)
+def _as_long_as_it_may() -> AbstractContextManager[None]:
+    """A stream that has begun can only end: when its reply is deleted, or its place was taken."""
+    return suppress(NotFound, OverLimit, Unavailable)
 
 
 async def _growing(reply: Message) -> AsyncGenerator[str, None]:

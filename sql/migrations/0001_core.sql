@@ -43,12 +43,13 @@ CREATE TABLE conversations (
 CREATE INDEX conversations_recent ON conversations (account_id, archived, pinned, updated_at, id);
 
 -- A tree: each message knows what it follows. A retried answer is one more child of its question.
+-- parent_id is no foreign key: a cascade along a conversation would nest as deep as it is long.
 CREATE TABLE messages (
   seq INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
   conversation_id TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
   account_id TEXT NOT NULL,
-  parent_id TEXT REFERENCES messages(id) ON DELETE CASCADE,
+  parent_id TEXT,
   role TEXT NOT NULL CHECK (role IN ('user', 'assistant')),
   text TEXT NOT NULL,
   html TEXT NOT NULL,               -- rendered once, at the end; '' for what people wrote

@@ -93,3 +93,14 @@ async def test_its_key_can_be_used_again(site: Site, ada: Person) -> None:
     assert again.status == 200
     assert conversation_of(again) != conversation_of(sent)
     await ada.watched(reply_of(again))
+
+
+async def test_one_of_thousands_of_messages_can_be_deleted_too(site: Site, ada: Person) -> None:
+    """A cascade along the messages would nest deeper than SQLite allows."""
+    (talk,) = await add_talks(site, ada, 1)
+    await add_messages(site, ada, talk, 2400)
+
+    answer = await ada.post(f"/conversations/{talk}/deletion")
+
+    assert answer.status == 200
+    assert await count(site, "messages", "conversation_id = :talk", talk=talk) == 0

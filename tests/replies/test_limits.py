@@ -100,3 +100,37 @@ async def test_one_account_opens_only_so_many_streams(
     assert refused.status == live.status == 429
     assert refused.one("[data-code]")["data-code"] == "too_many"
     assert int(refused.headers["Retry-After"]) > 0
+
+
+async def test_a_burst_of_streams_stays_within_the_limit(
+    make_site: SiteMaker, people: Callable[..., Person], upstream: Upstream
+) -> None:
+    site, held, looked = await make_site(LIMIT_STREAMS="3"), asyncio.Event(), asyncio.Event()
+    ada, shown, ended = people(site), 0, 0
+    await ada.register()
+    upstream.will(Answer(["One", "two"], held=held))
+    reply = reply_of(await ada.send("Hello"))
+
+    async def watch() -> None:
+        nonlocal shown, ended
+        try:
+            async for _ in ada.events(reply):
+                shown += 1
+                await looked.wait()
+        except AssertionError:  # 429
+            pass
+        finally:
+            ended += 1
+
+    watching = [asyncio.create_task(watch()) for _ in range(30)]
+    await until(lambda: _is(ended + shown >= 30), within=10)
+    within = shown
+    held.set()
+    looked.set()
+    await asyncio.gather(*watching)
+
+    assert 1 <= within <= 3
+
+
+async def _is(true: bool) -> bool:
+    return true
