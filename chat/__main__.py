@@ -1,10 +1,11 @@
-"""The commands: serve, migrate, create-admin, check."""
+"""The commands: serve, migrate, create-admin, backup, restore, check."""
 
 import argparse
 import asyncio
 import getpass
 import logging
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from chat import log
@@ -67,6 +68,22 @@ def create_admin(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def backup(settings: Settings, options: argparse.Namespace) -> int:
+    from chat.backup.making import make
+
+    made = make(settings, options.folder)
+    print(f"{options.folder} holds {made.sentence()}.")
+    return 0
+
+
+def restore(settings: Settings, options: argparse.Namespace) -> int:
+    from chat.backup import restoring
+
+    restored = restoring.restore(settings, options.folder)
+    print(f"Restored: {restored.sentence()}, as of {restored.made_at}.")
+    return 0
+
+
 def check(settings: Settings, _: argparse.Namespace) -> int:
     """Reading the settings was the check: mistakes have ended the program before."""
     print(f"The settings are in order. Prosa will be on {settings.public_url}.")
@@ -100,6 +117,12 @@ def _parser() -> argparse.ArgumentParser:
     command = add("create-admin", help="the first administrator, or promote an account")
     command.add_argument("email", metavar="EMAIL", help="a new account asks for a password")
     command.set_defaults(run=create_admin)
+    command = add("backup", help="copy everything into a folder, also while it runs")
+    command.add_argument("folder", metavar="FOLDER", type=Path, help="new or empty")
+    command.set_defaults(run=backup)
+    command = add("restore", help="make an installation of a backup, where there is none")
+    command.add_argument("folder", metavar="FOLDER", type=Path, help="what backup has written")
+    command.set_defaults(run=restore)
     add("check", help="read the settings and say every mistake").set_defaults(run=check)
     return parser
 

@@ -44,6 +44,7 @@ class Settings:
     """What the operator decided. Limits are counts, megabytes or per the unit in the name."""
 
     data: Path
+    uploads: Path
     database_url: str
     host: str
     port: int
@@ -107,6 +108,7 @@ def read(env: Mapping[str, str]) -> Settings:
     public_url = reader.text("PUBLIC_URL", f"https://{railway}" if railway else "")
     settings = Settings(
         data=data,
+        uploads=Path(reader.checked("UPLOADS", "uploads", _folder)).absolute(),
         database_url=reader.checked("DATABASE_URL", f"sqlite:///{data / 'chat.db'}", _database),
         host=host,
         port=port,
@@ -226,6 +228,10 @@ def _database(value: str) -> str:
     if value.startswith(("sqlite:///", "postgresql://", "postgres://")):
         return ""
     return "must begin with sqlite:/// or postgresql://."
+
+
+def _folder(value: str) -> str:
+    return "must be a folder: this version knows no s3://." if "://" in value else ""
 
 
 def _secret(value: str) -> str:

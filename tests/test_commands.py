@@ -46,7 +46,9 @@ def accounts(data: Path) -> list[tuple[str, str]]:
     return rows
 
 
-@pytest.mark.parametrize("command", ["", "serve", "migrate", "create-admin", "check"])
+@pytest.mark.parametrize(
+    "command", ["", "serve", "migrate", "create-admin", "backup", "restore", "check"]
+)
 def test_every_command_explains_itself_and_touches_nothing(tmp_path: Path, command: str) -> None:
     done = run(*command.split(), "--help", data=tmp_path / "data", SECRET_KEY="bad")
 
@@ -55,7 +57,9 @@ def test_every_command_explains_itself_and_touches_nothing(tmp_path: Path, comma
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("words", ["", "bogus", "create-admin", "check now", "serve --fast"])
+@pytest.mark.parametrize(
+    "words", ["", "bogus", "create-admin", "check now", "serve --fast", "backup"]
+)
 def test_a_mistyped_command_is_one_line_and_a_failure(tmp_path: Path, words: str) -> None:
     done = run(*words.split(), data=tmp_path)
 
