@@ -2,11 +2,12 @@
 
 import hashlib
 import secrets
+from contextlib import suppress
 
 from chat.accounts.domain import IDLE, OLDEST, SEEN_EVERY, Account, Session, email_key
 from chat.db.database import Database
 from chat.db.queries import load_queries
-from chat.errors import NotFound
+from chat.errors import NotFound, Unavailable
 
 SQL = load_queries("accounts")
 
@@ -92,12 +93,14 @@ class SessionRepository:
         )
         account = Account(**row)
         if seen_at <= now - IDLE or created_at <= now - OLDEST:
-            await self.end(session_id, account.id)  # for good, wherever the clock goes
+            with suppress(Unavailable):
+                await self.end(session_id, account.id)  # for good, wherever the clock goes
             return None
         if now - seen_at > SEEN_EVERY:
-            await self._db.run(
-                SQL["saw_session"], session_id=session_id, account_id=account.id, now=now
-            )
+            with suppress(Unavailable):  # reading goes on where nothing can be written
+                await self._db.run(
+                    SQL["saw_session"], session_id=session_id, account_id=account.id, now=now
+                )
         return account, session_id
 
     async def lives(self, session_id: str, account_id: str) -> bool:
