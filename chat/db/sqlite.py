@@ -185,8 +185,8 @@ class SQLite:
                 await self._writer.execute("COMMIT")
             except sqlite3.Error as error:
                 log.error("Nothing could be committed: %s", error)
+                group.committed.set_exception(_unsaved())  # first: nobody waits if that fails too
                 await self._writer.rollback()
-                group.committed.set_exception(_unsaved())
             else:
                 group.committed.set_result(None)
 
