@@ -120,6 +120,13 @@ def test_only_secrets_come_from_files(tmp_path: Path) -> None:
     assert read({"PORT_FILE": str(tmp_path / "port")}).port == 5001
 
 
+def test_uploads_are_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    assert read({"UPLOADS": str(tmp_path)}).uploads == tmp_path
+    assert mistakes(UPLOADS="s3://bucket/prefix") == [
+        "UPLOADS must be a folder: this version knows no s3://."
+    ]
+
+
 def test_postgresql_needs_a_key_that_its_processes_share() -> None:
     assert mistakes(DATABASE_URL="postgresql://db/prosa") == [
         "SECRET_KEY must be set with PostgreSQL: processes share it."
