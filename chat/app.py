@@ -69,7 +69,8 @@ def _set_up_parts(app: Quart, settings: Settings, clock: Clock) -> None:
     @app.before_serving
     async def open_parts() -> None:
         async with AsyncExitStack() as opened:  # what is open when a later step fails is closed
-            opened.callback(os.close, take_place(settings.database_file))
+            if not settings.postgres:
+                opened.callback(os.close, take_place(settings.database_file))
             db = await connect(settings)
             opened.push_async_callback(db.close)
             catalog = Catalog(settings, Embedded.available(settings))

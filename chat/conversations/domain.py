@@ -27,6 +27,7 @@ TROUBLE = {
     "too_long": (N_("The answer was cut off: it reached the longest size that is kept."), ""),
     "filter": (N_("The provider's filter cut this answer off."), ""),
     "length": (N_("The answer was cut off at the model's limit."), ""),
+    "internal": (N_("Something broke on our side. Retry."), ""),
     "interrupted": (N_("The answer was interrupted by a restart. What had arrived is kept."), ""),
     "stopped": (N_("You stopped this answer."), ""),
 }

@@ -1,5 +1,6 @@
 """Conversations in the database. Every query is scoped by account_id."""
 
+import asyncio
 from itertools import groupby
 
 from chat.accounts.domain import DAY
@@ -15,6 +16,7 @@ PAGE = 30  # lines of history
 SHOWN = 40  # messages of a conversation
 PINNED = 50
 END = 2**62
+_searching = asyncio.Semaphore(1)  # a search takes long: pages keep a reader for themselves
 
 
 class ConversationRepository:
@@ -34,7 +36,10 @@ class ConversationRepository:
             raise Invalid("This page of the history does not exist.")
         where = {"account_id": account_id, "before": int(moment or END), "before_id": before_id}
         if q:
-            rows = await self._db.all(SQL["search"], pattern=_pattern(q), limit=PAGE + 1, **where)
+            async with _searching:
+                rows = await self._db.all(
+                    SQL["search"], pattern=_pattern(q), limit=PAGE + 1, **where
+                )
             pinned = []
         else:
             first = 0 if before else PINNED

@@ -32,14 +32,8 @@ class Statements(Protocol):
         ...
 
 
-class Transaction(Statements, Protocol):
-    def put(self, query: Query, **values: object) -> None:
-        """A statement whose answer nobody needs: carried out by the end of the block, in order."""
-        ...
-
-
 class Database(Statements, Protocol):
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+    def transaction(self) -> AbstractAsyncContextManager[Statements]:
         """All of its statements or none; committed and on disk when the block is left.
 
         The block holds up other writers: it must await nothing but its own statements.

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiosqlite
 
-from chat.db.database import Row, Transaction
+from chat.db.database import Row, Statements
 from chat.db.migrations import migrate_sqlite
 from chat.db.queries import Query
 from chat.errors import NotFound, Unavailable
@@ -21,6 +21,8 @@ from chat.settings import BadSettings
 log = logging.getLogger(__name__)
 OLDEST = (3, 43, 0)  # contentless-delete in FTS5
 READERS = 2
+# What is wrong with the disk or its neighbours, and not with what was asked.
+PASSING = tuple(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN"))
 PATIENCE = 5.0  # seconds that a writer waits for other processes
 PRAGMAS = (
     "PRAGMA foreign_keys = 1",
@@ -108,11 +110,9 @@ class SQLite:
             await connection.executemany(query.text, rows)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self) -> AsyncIterator[Statements]:
         async with self._write(savepoint=True) as connection:
-            transaction = _Transaction(connection)
-            yield transaction
-            await transaction.settled()
+            yield _Transaction(connection)
 
     @asynccontextmanager
     async def _for(self, query: Query) -> AsyncIterator[aiosqlite.Connection]:
@@ -143,13 +143,20 @@ class SQLite:
                     if nested:
                         await self._writer.execute("SAVEPOINT turn")
                     yield self._writer
-                    if nested:
-                        await self._writer.execute("RELEASE turn")
             except BaseException:
                 await asyncio.shield(self._undo(group, nested=nested, whole=savepoint))
                 raise
             group.members += 1
+            if nested:  # whoever is cancelled from here on has written all the same
+                await asyncio.shield(self._release(group))
         await asyncio.shield(group.committed)
+
+    async def _release(self, group: _Group) -> None:
+        try:
+            await self._writer.execute("RELEASE turn")
+        except sqlite3.Error:  # there is none any more: a full disk has ended the transaction
+            await self._undo(group, nested=False, whole=False)
+            raise _unsaved() from None
 
     async def _joined(self, asked: float) -> _Group:
         if self._group is None:
@@ -183,7 +190,7 @@ class SQLite:
             try:
                 # Not commit(): that is silent when a full disk has ended the transaction.
                 await self._writer.execute("COMMIT")
-            except sqlite3.Error as error:
+            except Exception as error:
                 log.error("Nothing could be committed: %s", error)
                 group.committed.set_exception(_unsaved())  # first: nobody waits if that fails too
                 await self._writer.rollback()
@@ -207,35 +214,21 @@ class _Transaction:
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
-        self._put: list[asyncio.Future[aiosqlite.Cursor]] = []
 
     async def one(self, query: Query, **values: object) -> Row:
-        return _only(await self.all(query, **values))
+        return _only(await _fetch(self._connection, query, values))
 
     async def all(self, query: Query, **values: object) -> Sequence[Row]:
-        await self.settled()
         return await _fetch(self._connection, query, values)
 
     async def value(self, query: Query, **values: object) -> Any:
-        return _first(await self.all(query, **values))
+        return _first(await _fetch(self._connection, query, values))
 
     async def run(self, query: Query, **values: object) -> int:
-        await self.settled()
         return await _change(self._connection, query, values)
 
     async def many(self, query: Query, rows: Sequence[Mapping[str, object]]) -> None:
-        await self.settled()
         await self._connection.executemany(query.text, rows)
-
-    def put(self, query: Query, **values: object) -> None:
-        # They stand in the thread's queue one behind the other: one wait for all of them.
-        statement = self._connection.execute(query.text, values)
-        self._put.append(asyncio.ensure_future(statement))
-
-    async def settled(self) -> None:
-        """Every statement that was put has been carried out."""
-        put, self._put = self._put, []
-        await asyncio.gather(*put)
 
 
 async def _connect(
@@ -277,7 +270,7 @@ def _translated() -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         name = getattr(error, "sqlite_errorname", "")
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR")):
+        if name.startswith(PASSING):
             raise _unsaved() from error
         raise
 

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from itertools import chain, repeat
+from collections.abc import Awaitable, Callable
+from itertools import count
 
 from chat.errors import Unavailable
 from chat.providers.domain import (
@@ -19,9 +20,12 @@ from chat.replies.live import Live
 from chat.replies.repository import Chunk, ReplyRepository
 from chat.web.current import Clock
 
+# Who is asked, and what: found out when the reply is begun already, so that a failure ends it.
+Preparation = Callable[[], Awaitable[tuple[Provider, Prompt]]]
 log = logging.getLogger(__name__)
 LONGEST = 1_000_000  # characters
 LONGEST_TIME = 15 * 60  # seconds
+MISTAKES = 2  # tries more for an ending that fails in a way we do not know
 SAVE_AGAIN = (0.5, 1, 2, 5, 10)  # seconds between tries to store an ending; the last one repeats
 
 
@@ -40,15 +44,11 @@ class Generation:
         self._cancelled: End | None = None
         self._asking: asyncio.Task[Ending] | None = None
 
-    async def run(self, provider: Provider, prompt: Prompt) -> None:
+    async def run(self, prepare: Preparation) -> None:
         """Asks, and stores the ending however it comes about."""
-        self._asking = asyncio.create_task(self._ask(provider, prompt))
+        self._asking = asyncio.create_task(self._ask(prepare))
         await asyncio.wait({self._asking})
-        ending = self._outcome(self._asking)
-        try:
-            await self._finish(ending)
-        finally:
-            self.live.end(ending)  # even if it could not be stored: nobody waits for ever
+        await self._finish(self._outcome(self._asking))
 
     def cancel(self, end: End) -> None:
         """Closes the provider's connection; what has arrived is kept under this state."""
@@ -69,9 +69,10 @@ class Generation:
         self._unsaved.insert(0, chunk.body)
         self._seq -= 1
 
-    async def _ask(self, provider: Provider, prompt: Prompt) -> Ending:
+    async def _ask(self, prepare: Preparation) -> Ending:
         if self._cancelled:
             return Ending(self._cancelled)
+        provider, prompt = await prepare()
         reason = "other"
         async with (
             asyncio.timeout(LONGEST_TIME),
@@ -110,7 +111,7 @@ class Generation:
         if isinstance(error, TimeoutError):
             return Ending("complete", "too_long", self._usage)
         log.error("reply %s failed", self.live.reply_id, exc_info=error)
-        return Ending("failed", "protocol", self._usage)
+        return Ending("failed", "internal", self._usage)
 
     async def _finish(self, ending: Ending) -> None:
         try:
@@ -120,7 +121,8 @@ class Generation:
             self.live.end(ending)
 
     async def _store(self, text: str, html: str, ending: Ending) -> None:
-        for pause in chain(SAVE_AGAIN, repeat(SAVE_AGAIN[-1])):
+        """Until it is stored: what keeps it from that passes, unless it is a mistake of ours."""
+        for turn in count():
             try:
                 await self._replies.end(
                     self.live.reply_id, self.epoch, text, html, ending, self._clock()
@@ -128,4 +130,8 @@ class Generation:
                 return
             except Unavailable:
                 log.warning("reply %s: its ending cannot be stored yet", self.live.reply_id)
-                await asyncio.sleep(pause)
+            except Exception:
+                log.exception("reply %s: its ending cannot be stored", self.live.reply_id)
+                if turn >= MISTAKES:
+                    raise
+            await asyncio.sleep(SAVE_AGAIN[min(turn, len(SAVE_AGAIN) - 1)])

@@ -2,23 +2,27 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from quart import current_app
 
 from chat.db.database import Database
 from chat.errors import Unavailable
-from chat.providers.domain import Prompt, Provider
 from chat.replies.domain import Ending, Started
-from chat.replies.generation import Generation
+from chat.replies.generation import Generation, Preparation
 from chat.replies.live import Live
 from chat.replies.repository import Chunk, ReplyRepository
 from chat.web.current import Clock
 from chat.web.markdown import plain, render
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 SAVE_EVERY = 0.25  # seconds
 LOOK_EVERY = 4  # savings between two looks for replies that were deleted meanwhile
-PULSE_EVERY = 6  # savings between two pulses, at which watchers look at their session
+PULSE_EVERY = 1.5  # seconds between two pulses, at which watchers look at their session
+STOPPED_WITHIN = 3  # seconds
 FIRST_EPOCH = 1
 
 
@@ -29,12 +33,13 @@ class Generations:
         self._replies = ReplyRepository(db)
         self._clock = clock
         self._running: dict[str, Generation] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._saver: asyncio.Task[None] | None = None
+        self._early: set[str] = set()  # asked to stop before they were begun
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._timers: list[asyncio.Task[None]] = []
         self._closing = False
 
     def open(self) -> None:
-        self._saver = asyncio.create_task(self._save_forever())
+        self._timers = [asyncio.create_task(each) for each in (self._save_forever(), self._pulse())]
 
     def admit(self) -> None:
         """Unavailable once this process is leaving: another one will take the message."""
@@ -42,7 +47,14 @@ class Generations:
             raise Unavailable("This server is restarting. Try again in a few seconds.",
                               code="busy", retry_after=5)  # fmt: skip
 
-    def start(self, started: Started, account_id: str, provider: Provider, prompt: Prompt) -> None:
+    async def unbroken(self, work: Coroutine[Any, Any, T]) -> T:
+        """`work` to its end, also when its sender goes away or we are leaving."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    def start(self, started: Started, account_id: str, prepare: Preparation) -> None:
         """Begins to write a reply that is stored as pending; returns at once."""
         reply = started.reply
         live = Live(reply.id, account_id, started.conversation.id)
@@ -50,7 +62,10 @@ class Generations:
         self._running[reply.id] = generation
         if self._closing:  # stored while we were leaving: it ends as it begins
             generation.cancel("interrupted")
-        task = asyncio.create_task(self._run(generation, provider, prompt))
+        if reply.id in self._early:
+            self._early.discard(reply.id)
+            generation.cancel("stopped")
+        task = asyncio.create_task(self._run(generation, prepare))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -59,10 +74,19 @@ class Generations:
         return found.live if found else None
 
     async def stop(self, reply_id: str) -> None:
-        """Closes the provider's connection and waits until the text so far is stored."""
-        if found := self._running.get(reply_id):
-            found.cancel("stopped")
-            await found.live.ended()
+        """Closes the provider's connection; returns when the text so far is stored, or soon.
+
+        To be called for a reply that is pending or streaming; one that is not begun here yet is
+        stopped as it begins.
+        """
+        found = self._running.get(reply_id)
+        if found is None:
+            self._early.add(reply_id)
+            return
+        found.cancel("stopped")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOPPED_WITHIN):
+                await found.live.ended()
 
     async def recover(self) -> int:
         """Marks what a process that is gone left unfinished; answers how many replies.
@@ -86,24 +110,28 @@ class Generations:
             generation.cancel("interrupted")
         while self._tasks:
             await asyncio.wait(set(self._tasks))
-        if self._saver:
-            self._saver.cancel()
-            await asyncio.wait({self._saver})
+        for timer in self._timers:
+            timer.cancel()
+        await asyncio.gather(*self._timers, return_exceptions=True)
 
-    async def _run(self, generation: Generation, provider: Provider, prompt: Prompt) -> None:
+    async def _run(self, generation: Generation, prepare: Preparation) -> None:
         try:
-            await generation.run(provider, prompt)
+            await generation.run(prepare)
         finally:
             self._running.pop(generation.live.reply_id, None)
+
+    async def _pulse(self) -> None:
+        """By its own timer: a saving may have to wait for the disk."""
+        while True:
+            await asyncio.sleep(PULSE_EVERY)
+            for generation in self._running.values():
+                generation.live.pulse()
 
     async def _save_forever(self) -> None:
         turn = 0
         while True:
             await asyncio.sleep(SAVE_EVERY)
             turn += 1
-            if turn % PULSE_EVERY == 0:
-                for generation in self._running.values():
-                    generation.live.pulse()
             try:
                 await self._save()
                 if self._running and turn % LOOK_EVERY == 0:
@@ -120,7 +148,7 @@ class Generations:
             return
         try:
             await self._replies.append(chunks)
-        except Unavailable:
+        except Exception:
             self._put_back(chunks)
             raise
 

@@ -1,10 +1,13 @@
 """The text of one reply while it grows, rendered once per tick for everybody who watches."""
 
 import asyncio
+import logging
 
 from chat.replies.domain import Ending
 from chat.web.blocks import Document
+from chat.web.markdown import plain
 
+log = logging.getLogger(__name__)
 TICK = 0.1  # seconds between two renderings
 
 
@@ -30,6 +33,7 @@ class Live:
         self._fed = 0
         self._rendered = 0
         self._rendering = False
+        self._broken = False
         self._next_tick = 0.0
         self._changed = asyncio.Event()
         self._awaited = False
@@ -47,7 +51,11 @@ class Live:
         """(text, HTML) of the whole reply. Nothing may be fed any more."""
         async with self._busy:
             self._take()
-            html = await asyncio.to_thread(self._document.finish)
+            try:
+                html = await asyncio.to_thread(self._document.finish)
+            except Exception:  # what cannot be rendered is still an answer
+                log.exception("reply %s cannot be rendered", self.reply_id)
+                html = plain(self._document.text)
             self.count, self.tail = len(self._document.blocks), ""
             return self._document.text, html
 
@@ -72,7 +80,7 @@ class Live:
         """
         pulse = self._pulse
         while self.shown == seen and self.ending is None and self._pulse == pulse:
-            if self._rendering or self._rendered == self._fed:
+            if self._rendering or self._broken or self._rendered == self._fed:
                 await self._change()
                 continue
             self._rendering = True
@@ -89,21 +97,35 @@ class Live:
         if self.ending is not None:
             return
         began = loop.time()
-        if self._document.heavy or self._busy.locked():
+        busy = self._busy.locked()
+        if not busy:
+            self._take()
+        if busy or self._document.heavy:
             # Its own task: whoever waits here may go away while a thread is at work.
             await asyncio.shield(asyncio.create_task(self._advance_in_a_thread()))
         else:
-            self._take()
-            self._document.advance()
-        self.count, self.tail = len(self._document.blocks), self._document.tail
-        self.shown += 1
+            self._advance()
+            self._show()
         took = loop.time() - began  # a rendering that takes long is made less often
         self._next_tick = began + max(TICK, 10 * took)
 
     async def _advance_in_a_thread(self) -> None:
         async with self._busy:
             self._take()
-            await asyncio.to_thread(self._document.advance)
+            await asyncio.to_thread(self._advance)
+            self._show()
+        self._wake()
+
+    def _advance(self) -> None:
+        try:
+            self._document.advance()
+        except Exception:  # its text is stored as it comes, and shown at the end
+            log.exception("reply %s cannot be rendered while it grows", self.reply_id)
+            self._broken = True
+
+    def _show(self) -> None:
+        self.count, self.tail = len(self._document.blocks), self._document.tail
+        self.shown += 1
 
     def _take(self) -> None:
         self._document.append("".join(self._incoming))

@@ -8,7 +8,7 @@ from chat.accounts.repository import SQL as ACCOUNTS
 from chat.accounts.throttle import MINUTE, Throttle
 from chat.conversations.domain import Conversation, Message
 from chat.conversations.repository import SQL as CONVERSATIONS
-from chat.db.database import Database, Statements, Transaction
+from chat.db.database import Database, Statements
 from chat.db.queries import load_queries
 from chat.errors import Conflict, NotFound, OverLimit
 from chat.providers.domain import Model
@@ -61,7 +61,7 @@ class ReplyRepository:
         another text, or a reply is still being written there), OverLimit.
         """
         async with self._db.transaction() as tx:
-            if draft.key and (known := await self._known(tx, draft, account_id)):
+            if draft.key and (known := await self._known(tx, draft, account_id, conversation_id)):
                 return known
             await _admit(tx, account_id, conversation_id, now, limits)
             question, reply = _messages(draft, now)
@@ -70,11 +70,11 @@ class ReplyRepository:
                 conversation = Conversation(**row)
                 question = replace(question, parent_id=conversation.leaf_id or None)
             else:
-                conversation = _add_conversation(tx, draft, account_id, now)
-            _add(tx, conversation, question, account_id, draft.key or None)
-            _add(tx, conversation, reply, account_id, None)
-            conversation = _turn_to(tx, conversation, reply, account_id, now)
-            tx.put(ACCOUNTS["set_model"], account_id=account_id, model=draft.model.id)
+                conversation = await _add_conversation(tx, draft, account_id, now)
+            await _add(tx, conversation, question, account_id, draft.key or None)
+            await _add(tx, conversation, reply, account_id, None)
+            conversation = await _turn_to(tx, conversation, reply, account_id, now)
+            await tx.run(ACCOUNTS["set_model"], account_id=account_id, model=draft.model.id)
         return Started(conversation, question, reply, fresh=True)
 
     async def retry(
@@ -92,8 +92,8 @@ class ReplyRepository:
             conversation = Conversation(**found)
             await _admit(tx, account_id, conversation.id, now, limits)
             reply = _reply_to(old.parent_id or "", model, now)
-            _add(tx, conversation, reply, account_id, None)
-            after = _turn_to(tx, conversation, reply, account_id, now)
+            await _add(tx, conversation, reply, account_id, None)
+            after = await _turn_to(tx, conversation, reply, account_id, now)
         return Started(after, old, reply, fresh=True)
 
     async def get(self, reply_id: str, account_id: str) -> Message:
@@ -148,8 +148,8 @@ class ReplyRepository:
                 raise_epoch=int(ending.state == "interrupted"),
             )
             if ended:
-                tx.put(SQL["keep_text"], id=reply_id, text=text, html=html)
-                tx.put(SQL["drop_chunks"], id=reply_id)
+                await tx.run(SQL["keep_text"], id=reply_id, text=text, html=html)
+                await tx.run(SQL["drop_chunks"], id=reply_id)
         return bool(ended)
 
     async def unfinished(self) -> list[tuple[str, int]]:
@@ -159,12 +159,14 @@ class ReplyRepository:
     async def text_so_far(self, reply_id: str) -> str:
         return "".join(row["body"] for row in await self._db.all(SQL["chunks"], id=reply_id))
 
-    async def _known(self, tx: Statements, draft: Draft, account_id: str) -> Started | None:
+    async def _known(
+        self, tx: Statements, draft: Draft, account_id: str, conversation_id: str
+    ) -> Started | None:
         rows = await tx.all(SQL["by_key"], account_id=account_id, key=draft.key)
         if not rows:
             return None
         row = rows[0]
-        if row["text"] != draft.text:
+        if row["text"] != draft.text or conversation_id not in ("", row["conversation_id"]):
             raise Conflict(
                 "This form was sent before with another text. Reload the page and send again.",
                 code="key_reused",
@@ -203,9 +205,11 @@ async def _reply(tx: Statements, reply_id: str, account_id: str) -> Message:
     return Message(**rows[0])
 
 
-def _add_conversation(tx: Transaction, draft: Draft, account_id: str, now: int) -> Conversation:
+async def _add_conversation(
+    tx: Statements, draft: Draft, account_id: str, now: int
+) -> Conversation:
     title, conversation_id = first_words(draft.text), secrets.token_hex(16)
-    tx.put(
+    await tx.run(
         SQL["add_conversation"],
         id=conversation_id,
         account_id=account_id,
@@ -217,11 +221,11 @@ def _add_conversation(tx: Transaction, draft: Draft, account_id: str, now: int) 
     return Conversation(conversation_id, title, draft.model.id, "", 0, 0, now)
 
 
-def _add(
-    tx: Transaction, conversation: Conversation, message: Message, account_id: str, key: str | None
+async def _add(
+    tx: Statements, conversation: Conversation, message: Message, account_id: str, key: str | None
 ) -> None:
     owner = {"conversation_id": conversation.id, "account_id": account_id}
-    tx.put(
+    await tx.run(
         SQL["add_message"],
         id=message.id,
         parent_id=message.parent_id,
@@ -232,7 +236,7 @@ def _add(
         **owner,
     )
     if message.role == "assistant":
-        tx.put(
+        await tx.run(
             SQL["add_reply"],
             id=message.id,
             model=message.model,
@@ -242,10 +246,10 @@ def _add(
         )
 
 
-def _turn_to(
-    tx: Transaction, conversation: Conversation, reply: Message, account_id: str, now: int
+async def _turn_to(
+    tx: Statements, conversation: Conversation, reply: Message, account_id: str, now: int
 ) -> Conversation:
-    tx.put(
+    await tx.run(
         SQL["turn_to"],
         id=conversation.id,
         account_id=account_id,

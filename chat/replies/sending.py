@@ -1,16 +1,13 @@
 """From a form to a reply that is being written: the one way in, for sends and retries."""
 
-import asyncio
-from collections.abc import Coroutine
-from typing import Any
-
 from quart import request
 from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
 from chat.conversations.domain import Message
+from chat.conversations.views import conversations
 from chat.errors import Invalid
-from chat.providers.domain import Model
+from chat.providers.domain import Model, Prompt, Provider
 from chat.replies.domain import Started
 from chat.replies.generations import current_generations
 from chat.replies.prompt import build
@@ -19,7 +16,6 @@ from chat.web.current import current_catalog, current_db, current_settings, now
 from chat.web.text import clean_prompt
 
 LONGEST_KEY = 100
-_beginning: set[asyncio.Task[Started]] = set()
 
 
 def replies() -> ReplyRepository:
@@ -35,45 +31,42 @@ async def send(conversation_id: str = "") -> Started:
     draft = _draft(form)
     account_id = visitor.account_id()
     current_generations().admit()
-    return await _unbroken(_begin(draft, account_id, conversation_id))
+    return await current_generations().unbroken(_begin(draft, account_id, conversation_id))
 
 
 async def retry(reply_id: str) -> Started:
-    """Another answer to the same question, by the form's model or the same one."""
+    """Another answer to the same question, by the form's model or the one that is picked now."""
     account_id = visitor.account_id()
-    old = await replies().get(reply_id, account_id)
-    model = _model((await request.form).get("model", "") or old.model)
+    place = await replies().conversation_of(reply_id, account_id)
+    picked = (await conversations().get(place, account_id)).model
+    model = _model((await request.form).get("model", "") or picked)
     current_generations().admit()
-    return await _unbroken(_begin_again(reply_id, account_id, model))
+    return await current_generations().unbroken(_begin_again(reply_id, account_id, model))
 
 
 async def _begin(draft: Draft, account_id: str, conversation_id: str) -> Started:
     started = await replies().begin(draft, account_id, conversation_id, now(), _limits())
     if started.fresh:
-        await _start(started, draft.model, account_id)
+        _start(started, draft.model, account_id)
     return started
 
 
 async def _begin_again(reply_id: str, account_id: str, model: Model) -> Started:
     started = await replies().retry(reply_id, account_id, model, now(), _limits())
-    await _start(started, model, account_id)
+    _start(started, model, account_id)
     return started
 
 
-async def _unbroken(work: Coroutine[Any, Any, Started]) -> Started:
-    """`work` to its end, also when its sender goes away: what is stored as pending is begun."""
-    task = asyncio.create_task(work)
-    _beginning.add(task)
-    task.add_done_callback(_beginning.discard)
-    return await asyncio.shield(task)
+def _start(started: Started, model: Model, account_id: str) -> None:
+    catalog, stored = current_catalog(), replies()
 
+    async def prepare() -> tuple[Provider, Prompt]:
+        history: list[Message] = [started.question]
+        if started.question.parent_id or started.question.role == "assistant":
+            history = await stored.history(started, account_id)
+        return catalog.provider(model), build(history, model)
 
-async def _start(started: Started, model: Model, account_id: str) -> None:
-    history: list[Message] = [started.question]
-    if started.question.parent_id or started.question.role == "assistant":
-        history = await replies().history(started, account_id)
-    provider = current_catalog().provider(model)
-    current_generations().start(started, account_id, provider, build(history, model))
+    current_generations().start(started, account_id, prepare)
 
 
 def _limits() -> Limits:

@@ -110,7 +110,13 @@ async def _watched(
             yield step
         return
     while (await replies().get(reply_id, account_id)).running:
-        await asyncio.sleep(1)  # its writer is gone, or is another process: the rows will say
+        if found := current_generations().live(reply_id):  # it was just about to begin
+            async for step in follow(found, held):
+                if watch.due and await watch.ended():
+                    return
+                yield step
+            return
+        await asyncio.sleep(0.5)  # its writer is gone, or is another process: the rows will say
         if watch.due and await watch.ended():
             return
         yield None

@@ -58,8 +58,9 @@ SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
        COALESCE(r.state, '') AS state, COALESCE(r.reason, '') AS reason,
        COALESCE(r.model, '') AS model, COALESCE(r.model_name, '') AS model_name
   FROM path
-  JOIN messages m ON m.id = path.id
+ CROSS JOIN messages m  -- in this order whatever the statistics say: by key, never a scan
   LEFT JOIN replies r ON r.id = m.id
+ WHERE m.id = path.id
  ORDER BY path.depth DESC;
 
 -- name: parent

@@ -64,14 +64,14 @@ document.addEventListener("keydown", (event) => {
   if (send && !send.disabled && event.target.value.trim()) event.target.form.requestSubmit(send);
 });
 
-document.addEventListener("submit", ({ target }) => {
+document.addEventListener("submit", ({ target, submitter }) => {
   if (target.matches("[data-logout]")) {
     const drafts = Object.keys(localStorage).filter((name) => name.startsWith("draft:"));
     for (const name of drafts) localStorage.removeItem(name);
   }
   const held = target.elements.held?.value; // a log-in that brings the message along
   if (held) localStorage.removeItem(`draft:${held.split("/")[2] || "new"}`);
-  if (target.id !== "composer") return;
+  if (target.id !== "composer" || submitter?.hasAttribute("formaction")) return; // that is Stop
   target.dataset.sent = target.elements.key.value;
   if (window.htmx) keepDraft(target, target.dataset.sent);
   else localStorage.removeItem(draftName(target)); // a page answers, and gives a refused text back
@@ -85,7 +85,9 @@ document.addEventListener("change", ({ target }) => {
 
 document.addEventListener("htmx:after:request", ({ detail }) => {
   const form = detail.ctx.sourceElement;
-  if (form?.id === "composer" && detail.ctx.response.raw.ok) localStorage.removeItem(draftName(form));
+  if (form?.id !== "composer" || !detail.ctx.response.raw.ok) return;
+  // With another key by now, more was typed on the way: it comes back in the new box.
+  if (form.elements.key.value === form.dataset.sent) localStorage.removeItem(draftName(form));
 });
 
 document.addEventListener("htmx:after:swap", ({ detail }) => {

@@ -277,3 +277,16 @@ async def test_templates_in_a_message_stay_text(ada: Person, template: str) -> N
 
     assert page.words("[data-role=user] [data-part=text]") == template
     assert page.words("h1") == template
+
+
+async def test_a_key_of_another_conversation_is_refused(ada: Person) -> None:
+    key = secrets.token_hex(8)
+    first = await ada.send("The same words", key=key)
+    other = await ada.send("Others")
+    await ada.watched(reply_of(other))
+
+    answer = await ada.send("The same words", conversation_of(other), key=key)
+
+    assert answer.status == 409
+    assert answer.one("[data-code]")["data-code"] == "key_reused"
+    assert conversation_of(first) not in answer.text

@@ -173,3 +173,20 @@ async def test_pressed_twice_at_once_it_is_one_more_answer(
     assert sorted(answer.status for answer in both) == [200, 409]
     page = await ada.get(f"/conversations/{conversation_of(sent)}")
     await ada.watched(reply_of(page))
+
+
+async def test_it_asks_the_model_that_is_picked_by_now(
+    ada: Person, upstream: Upstream, site: Site
+) -> None:
+    """After "Choose another model" the same one again would be no help."""
+    upstream.will(Answer(status=404, error={"message": "gone", "code": "model_not_found"}))
+    sent = await ada.send("Hello")
+    talk, reply = conversation_of(sent), reply_of(sent)
+    await ada.watched(reply)
+    await ada.partial(f"/conversations/{talk}/model", {"model": "openai/large"})
+    upstream.asked.clear()
+
+    again = await ada.partial(f"/replies/{reply}/retry")
+    await ada.watched(reply_of(again))
+
+    assert [asked["model"] for asked in upstream.asked] == ["large"]
