@@ -30,6 +30,7 @@ class Composer:
     conversation_id: str
     key: str
     running: str  # the reply that is being written, '' when none is
+    parent: str = ""  # what the next message follows, where that is not what is remembered
     text: str = ""
     problem: str = ""
     code: str = ""
@@ -57,7 +58,10 @@ def picker(conversation: Conversation | None, model_id: str = "") -> Picker:
 
 
 def composer(conversation: Conversation | None, last: Message | None = None) -> Composer:
-    """`last` is the newest message on the path: a running reply turns Send into Stop."""
+    """`last` is the newest message on the path: a running reply turns Send into Stop.
+
+    What is sent from another path than the remembered one goes on with that one.
+    """
     if conversation is None:
         return Composer(url_for("replies.start"), "", secrets.token_hex(16), "")
     return Composer(
@@ -65,6 +69,7 @@ def composer(conversation: Conversation | None, last: Message | None = None) -> 
         conversation_id=conversation.id,
         key=secrets.token_hex(16),
         running=last.id if last and last.running else "",
+        parent=last.id if last and last.id != conversation.leaf_id else "",
     )
 
 

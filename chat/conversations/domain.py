@@ -78,6 +78,22 @@ class Message:
     reason: str
     model: str
     model_name: str
+    versions: tuple[str, ...] = ()  # ids of all that stand in this place, oldest first
+
+    @property
+    def version(self) -> int:
+        """Which of its versions this is, from 1."""
+        return self.versions.index(self.id) + 1 if self.id in self.versions else 1
+
+    @property
+    def earlier(self) -> str:
+        """The id of the version before this one, '' when it is the first."""
+        return self.versions[self.version - 2] if self.version > 1 else ""
+
+    @property
+    def later(self) -> str:
+        """The id of the version after this one, '' when it is the last."""
+        return self.versions[self.version] if self.version < len(self.versions) else ""
 
     @property
     def running(self) -> bool:

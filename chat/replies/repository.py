@@ -21,11 +21,15 @@ LONGEST_HISTORY = 400  # messages that can go into a prompt
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message as a form sent it, cleaned. `key`: the same key is the same message."""
+    """A message as a form sent it, cleaned. `key`: the same key is the same message.
+
+    `parent`: what it follows, when that is not the newest message of the remembered path.
+    """
 
     text: str
     model: Model
     key: str
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,8 @@ class ReplyRepository:
             if conversation_id:
                 row = await tx.one(SQL["conversation"], id=conversation_id, account_id=account_id)
                 conversation = Conversation(**row)
-                question = replace(question, parent_id=conversation.leaf_id or None)
+                parent_id = await _parent(tx, draft, conversation, account_id)
+                question = replace(question, parent_id=parent_id)
             else:
                 conversation = await _add_conversation(tx, draft, account_id, now)
             await _add(tx, conversation, question, account_id, draft.key or None)
@@ -201,6 +206,16 @@ async def _reply(tx: Statements, reply_id: str, account_id: str) -> Message:
     if not rows:
         raise NotFound
     return Message(**rows[0])
+
+
+async def _parent(
+    tx: Statements, draft: Draft, conversation: Conversation, account_id: str
+) -> str | None:
+    """What a message follows; NotFound when that is not in its conversation."""
+    if draft.parent:
+        ids = {"conversation_id": conversation.id, "account_id": account_id}
+        await tx.one(CONVERSATIONS["parent"], id=draft.parent, **ids)
+    return draft.parent or conversation.leaf_id or None
 
 
 async def _add_conversation(

@@ -85,7 +85,8 @@ def _draft(form: MultiDict[str, str]) -> Draft:
     key = form.get("key", "")
     if len(key) > LONGEST_KEY or not key.isprintable():
         raise Invalid("This form is damaged. Reload the page and send again.")
-    return Draft(clean_prompt(form.get("text", "")), _model(form.get("model", "")), key)
+    model = _model(form.get("model", ""))
+    return Draft(clean_prompt(form.get("text", "")), model, key, parent=form.get("parent", ""))
 
 
 def _model(model_id: str) -> Model:
