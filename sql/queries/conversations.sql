@@ -62,7 +62,8 @@ SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
 
 -- name: siblings
 -- The versions of every message of a path, oldest first. Beginnings have no parent: COALESCE keeps
--- them off the index of parents, which has those of all conversations in one place.
+-- them off the index of parents, which has those of all conversations in one place; CROSS JOIN makes
+-- SQLite begin with the path, not with all messages there are.
 WITH RECURSIVE path (id, parent_id, depth) AS (
   SELECT id, parent_id, 1
     FROM messages
@@ -75,13 +76,14 @@ WITH RECURSIVE path (id, parent_id, depth) AS (
 )
 SELECT s.id, s.parent_id, s.seq
   FROM path
-  JOIN messages s ON s.parent_id = path.parent_id
- WHERE s.account_id = :account_id
+ CROSS JOIN messages s
+ WHERE s.parent_id = path.parent_id AND s.account_id = :account_id
 UNION ALL
 SELECT s.id, s.parent_id, s.seq
   FROM path
-  JOIN messages s ON s.conversation_id = :conversation_id
- WHERE path.parent_id IS NULL AND COALESCE(s.parent_id, '') = '' AND s.account_id = :account_id
+ CROSS JOIN messages s
+ WHERE path.parent_id IS NULL AND s.conversation_id = :conversation_id
+   AND COALESCE(s.parent_id, '') = '' AND s.account_id = :account_id
  ORDER BY seq;
 
 -- name: newest_below
