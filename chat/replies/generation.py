@@ -16,7 +16,7 @@ from chat.providers.domain import (
 )
 from chat.replies.domain import End, Ending
 from chat.replies.live import Live
-from chat.replies.repository import Chunk, ReplyRepository
+from chat.replies.writing import Chunk, WritingRepository
 from chat.web.current import Clock
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ SAVE_AGAIN = (0.5, 1, 2, 5, 10)  # seconds between tries to store an ending; the
 class Generation:
     """One reply being written by this process. It lives until its ending is stored."""
 
-    def __init__(self, live: Live, epoch: int, replies: ReplyRepository, clock: Clock) -> None:
+    def __init__(self, live: Live, epoch: int, replies: WritingRepository, clock: Clock) -> None:
         self.live = live
         self.epoch = epoch
         self._replies = replies

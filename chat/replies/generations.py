@@ -11,7 +11,7 @@ from chat.providers.domain import Prompt, Provider
 from chat.replies.domain import Ending, Started
 from chat.replies.generation import Generation
 from chat.replies.live import Live
-from chat.replies.repository import Chunk, ReplyRepository
+from chat.replies.writing import Chunk, WritingRepository
 from chat.web.current import Clock
 from chat.web.markdown import plain, render
 
@@ -26,7 +26,7 @@ class Generations:
     """The registry. Its database is the truth; this is only who is being written here."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
-        self._replies = ReplyRepository(db)
+        self._replies = WritingRepository(db)
         self._clock = clock
         self._running: dict[str, Generation] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -1,7 +1,6 @@
-"""Replies in the database: begun with their question, written in chunks, ended once."""
+"""Replies in the database as people ask for them: begun with their question, read, retried."""
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chat.accounts.repository import SQL as ACCOUNTS
@@ -12,7 +11,7 @@ from chat.db.database import Database, Statements
 from chat.db.queries import load_queries
 from chat.errors import Conflict, NotFound, OverLimit
 from chat.providers.domain import Model
-from chat.replies.domain import Ending, Started
+from chat.replies.domain import Started
 from chat.web.text import first_words
 
 SQL = load_queries("replies")
@@ -40,18 +39,8 @@ class Limits:
     a_minute: int
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """`seq` counts from 1 within a reply."""
-
-    reply_id: str
-    epoch: int
-    seq: int
-    body: str
-
-
 class ReplyRepository:
-    """Every query of a request is scoped by account_id; those of an owner carry its epoch."""
+    """Every query is scoped by account_id: "not yours" and "not there" look the same."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -118,51 +107,6 @@ class ReplyRepository:
             limit=LONGEST_HISTORY,
         )
         return [Message(**row) for row in rows]
-
-    async def append(self, chunks: Sequence[Chunk]) -> None:
-        """The new text of many replies in one transaction; of a lost one nothing is written."""
-        rows = [
-            {"id": chunk.reply_id, "epoch": chunk.epoch, "seq": chunk.seq, "body": chunk.body}
-            for chunk in chunks
-        ]
-        begun = [{"id": row["id"], "epoch": row["epoch"]} for row in rows if row["seq"] == 1]
-        async with self._db.transaction() as tx:
-            await tx.many(SQL["append"], rows)
-            if begun:
-                await tx.many(SQL["streaming"], begun)
-
-    async def end(
-        self, reply_id: str, epoch: int, text: str, html: str, ending: Ending, now: int
-    ) -> bool:
-        """The final text, its HTML, usage and state in one transaction.
-
-        False, and nothing written, when the reply is not this owner's any more.
-        """
-        async with self._db.transaction() as tx:
-            ended = await tx.all(
-                SQL["end"],
-                id=reply_id,
-                epoch=epoch,
-                state=ending.state,
-                reason=ending.reason,
-                input_tokens=ending.usage.input,
-                output_tokens=ending.usage.output,
-                cached_tokens=ending.usage.cached,
-                reasoning_tokens=ending.usage.reasoning,
-                now=now,
-                raise_epoch=int(ending.state == "interrupted"),
-            )
-            if ended:
-                await tx.run(SQL["keep_text"], id=reply_id, text=text, html=html)
-                await tx.run(SQL["drop_chunks"], id=reply_id)
-        return bool(ended)
-
-    async def unfinished(self) -> list[tuple[str, int]]:
-        """(reply id, epoch) of everything pending or streaming, whoever writes it."""
-        return [(row["id"], row["epoch"]) for row in await self._db.all(SQL["unfinished"])]
-
-    async def text_so_far(self, reply_id: str) -> str:
-        return "".join(row["body"] for row in await self._db.all(SQL["chunks"], id=reply_id))
 
     async def _known(self, tx: Statements, draft: Draft, account_id: str) -> Started | None:
         rows = await tx.all(SQL["by_key"], account_id=account_id, key=draft.key)
