@@ -36,6 +36,8 @@ THINGS: dict[str, dict[str, str]] = {  # with a form that would do something to 
     "conversations.pin": {"on": "1"},
     "conversations.archive": {"on": "1"},
     "conversations.delete": {},
+    "editing.edit": {},
+    "editing.add": {"text": "Go on", "model": "openai/tiny", "key": "k"},
     "replies.send": {"text": "Go on", "model": "openai/tiny", "key": "k"},
     "replies.show": {},
     "replies.stop": {},

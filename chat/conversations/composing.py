@@ -40,6 +40,21 @@ class Composer:
         return replace(self, text=text, problem=problem, code=code)
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The form in the place of a question; what it sends is a new version of it."""
+
+    message_id: str
+    text: str
+    key: str
+    problem: str = ""
+    code: str = ""
+
+
+def edit(message_id: str, text: str) -> Edit:
+    return Edit(message_id, text, secrets.token_hex(16))
+
+
 def picker(conversation: Conversation | None, model_id: str = "") -> Picker:
     """For a conversation, or for a new one (the model used last comes first)."""
     catalog, account = current_catalog(), visitor.account()

@@ -90,10 +90,10 @@ class ConversationRepository:
             for message in path
         ]
 
-    async def place(self, message_id: str, account_id: str) -> str:
-        """The id of the conversation that a message is in."""
-        row = await self._db.one(SQL["place"], id=message_id, account_id=account_id)
-        return str(row["conversation_id"])
+    async def question(self, message_id: str, account_id: str) -> tuple[Conversation, str]:
+        """The conversation that somebody's message is in, and its text."""
+        row = await self._db.one(SQL["question"], id=message_id, account_id=account_id)
+        return await self.get(row["conversation_id"], account_id), str(row["text"])
 
     async def turn_to(self, message_id: str, account_id: str) -> str:
         """Shows the path through this message from now on; answers the conversation's id."""

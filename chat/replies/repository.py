@@ -23,12 +23,14 @@ class Draft:
     """A message as a form sent it, cleaned. `key`: the same key is the same message.
 
     `parent`: what it follows, when that is not the newest message of the remembered path.
+    `instead_of`: the question that it is a new version of.
     """
 
     text: str
     model: Model
     key: str
     parent: str = ""
+    instead_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +158,11 @@ async def _parent(
     tx: Statements, draft: Draft, conversation: Conversation, account_id: str
 ) -> str | None:
     """What a message follows; NotFound when that is not in its conversation."""
-    if draft.parent:
+    if other := draft.instead_of or draft.parent:
         ids = {"conversation_id": conversation.id, "account_id": account_id}
-        await tx.one(CONVERSATIONS["parent"], id=draft.parent, **ids)
-    return draft.parent or conversation.leaf_id or None
+        found = await tx.one(CONVERSATIONS["parent"], id=other, **ids)
+        return (found["parent_id"] or None) if draft.instead_of else other
+    return conversation.leaf_id or None
 
 
 async def _add_conversation(

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 from quart import request
 from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
-from chat.conversations.domain import Message
+from chat.conversations.composing import picker
+from chat.conversations.domain import Conversation, Message
 from chat.errors import Invalid
 from chat.providers.domain import Model
 from chat.replies.domain import Started
@@ -31,11 +33,18 @@ async def send(conversation_id: str = "") -> Started:
 
     Errors: Invalid, Conflict, OverLimit, NotFound, Unavailable; nothing is stored then.
     """
-    form = await request.form
-    draft = _draft(form)
-    account_id = visitor.account_id()
+    draft = _draft(await request.form)
     current_generations().admit()
-    return await _unbroken(_begin(draft, account_id, conversation_id))
+    return await _unbroken(_begin(draft, visitor.account_id(), conversation_id))
+
+
+async def edit(message_id: str, conversation: Conversation) -> Started:
+    """Stores the form's text as a new version of a question, beside it. Errors as in `send`."""
+    form = await request.form
+    model = form.get("model", "") or picker(conversation).chosen.id
+    draft = replace(_draft(form, model), parent="", instead_of=message_id)
+    current_generations().admit()
+    return await _unbroken(_begin(draft, visitor.account_id(), conversation.id))
 
 
 async def retry(reply_id: str) -> Started:
@@ -81,11 +90,11 @@ def _limits() -> Limits:
     return Limits(at_once=settings.limit_replies, a_minute=settings.limit_sends)
 
 
-def _draft(form: MultiDict[str, str]) -> Draft:
+def _draft(form: MultiDict[str, str], model_id: str = "") -> Draft:
     key = form.get("key", "")
     if len(key) > LONGEST_KEY or not key.isprintable():
         raise Invalid("This form is damaged. Reload the page and send again.")
-    model = _model(form.get("model", ""))
+    model = _model(model_id or form.get("model", ""))
     return Draft(clean_prompt(form.get("text", "")), model, key, parent=form.get("parent", ""))
 
 

@@ -108,6 +108,11 @@ SELECT conversation_id
   FROM messages
  WHERE id = :id AND account_id = :account_id;
 
+-- name: question
+SELECT conversation_id, text
+  FROM messages
+ WHERE id = :id AND account_id = :account_id AND role = 'user';
+
 -- name: set_path
 -- Looking at another version makes nothing newer: updated_at stays.
 UPDATE conversations
