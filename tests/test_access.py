@@ -42,6 +42,7 @@ THINGS: dict[str, dict[str, str]] = {  # with a form that would do something to 
     "replies.show": {},
     "replies.stop": {},
     "replies.retry": {},
+    "replies.resume": {},
     "watching.stream": {},
     "watching.page": {},
 }

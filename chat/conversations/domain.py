@@ -100,6 +100,14 @@ class Message:
         return self.state in RUNNING
 
     @property
+    def continuable(self) -> bool:
+        """Whether it ended before it was complete, with text that can be gone on with."""
+        cut = self.reason in TROUBLE and self.reason != "filter"
+        return bool(self.text) and (
+            self.state in ("stopped", "interrupted", "failed") or (self.state == "complete" and cut)
+        )
+
+    @property
     def body(self) -> Markup:
         """The rendered reply: our own renderer made it, and its last step was the sanitiser."""
         return Markup(self.html)  # noqa: S704 (sanitised when it was stored)
@@ -115,8 +123,8 @@ class Message:
 
     @property
     def _trouble(self) -> tuple[str, str]:
-        if self.state in ("stopped", "interrupted"):
-            return TROUBLE[self.state]
+        if self.state in ("stopped", "interrupted"):  # the reason is why it could not go on
+            return TROUBLE.get(self.reason, TROUBLE[self.state])
         if self.state == "failed":
             return TROUBLE.get(self.reason, TROUBLE["protocol"])
         return TROUBLE.get(self.reason, ("", "")) if self.state == "complete" else ("", "")

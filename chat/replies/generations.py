@@ -19,7 +19,6 @@ log = logging.getLogger(__name__)
 SAVE_EVERY = 0.25  # seconds
 LOOK_EVERY = 4  # savings between two looks for replies that were deleted meanwhile
 PULSE_EVERY = 16  # savings between two pulses for those who watch: well below 15 s
-FIRST_EPOCH = 1
 
 
 class Generations:
@@ -43,10 +42,10 @@ class Generations:
                               code="busy", retry_after=5)  # fmt: skip
 
     def start(self, started: Started, account_id: str, provider: Provider, prompt: Prompt) -> None:
-        """Begins to write a reply that is stored as pending; returns at once."""
+        """Begins to write a reply that is stored as running; returns at once."""
         reply = started.reply
-        live = Live(reply.id, account_id, started.conversation.id)
-        generation = Generation(live, FIRST_EPOCH, self._replies, self._clock)
+        live = Live(reply.id, account_id, started.conversation.id, reply.text)
+        generation = Generation(live, started, self._replies, self._clock)
         self._running[reply.id] = generation
         if self._closing:  # stored while we were leaving: it ends as it begins
             generation.cancel("interrupted")
@@ -94,7 +93,8 @@ class Generations:
         try:
             await generation.run(provider, prompt)
         finally:
-            self._running.pop(generation.live.reply_id, None)
+            if self._running.get(generation.live.reply_id) is generation:  # or it goes on already
+                del self._running[generation.live.reply_id]
 
     async def _save_forever(self) -> None:
         turn = 0
@@ -126,7 +126,8 @@ class Generations:
 
     def _put_back(self, chunks: list[Chunk]) -> None:
         for chunk in chunks:
-            if generation := self._running.get(chunk.reply_id):
+            generation = self._running.get(chunk.reply_id)
+            if generation and generation.epoch == chunk.epoch:
                 generation.put_back(chunk)
 
     async def _forget_deleted(self) -> None:

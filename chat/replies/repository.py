@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass, replace
+from typing import cast
 
 from chat.accounts.repository import SQL as ACCOUNTS
 from chat.accounts.throttle import MINUTE, Throttle
@@ -11,7 +12,7 @@ from chat.db.database import Database, Statements
 from chat.db.queries import load_queries
 from chat.errors import Conflict, NotFound, OverLimit
 from chat.providers.domain import Model
-from chat.replies.domain import Started
+from chat.replies.domain import End, Ending, Started
 from chat.web.text import first_words
 
 SQL = load_queries("replies")
@@ -81,16 +82,28 @@ class ReplyRepository:
             old = await _reply(tx, reply_id, account_id)
             if old.running:
                 raise Conflict("This answer is still being written. Stop it first.")
-            place = await tx.one(SQL["conversation_of"], id=reply_id, account_id=account_id)
-            found = await tx.one(
-                SQL["conversation"], id=place["conversation_id"], account_id=account_id
-            )
-            conversation = Conversation(**found)
+            conversation = await _conversation_of(tx, reply_id, account_id)
             await _admit(tx, account_id, conversation.id, now, limits)
             reply = _reply_to(old.parent_id or "", model, now)
             await _add(tx, conversation, reply, account_id, None)
             after = await _turn_to(tx, conversation, reply, account_id, now)
         return Started(after, old, reply, fresh=True)
+
+    async def resume(self, reply_id: str, account_id: str, now: int, limits: Limits) -> Started:
+        """The same reply is written on, behind the text it has. Errors as in `begin`."""
+        async with self._db.transaction() as tx:
+            old = await _reply(tx, reply_id, account_id)
+            if not (old.running or old.continuable):
+                raise Conflict("There is nothing to continue here. Retry instead.")
+            conversation = await _conversation_of(tx, reply_id, account_id)
+            await _admit(tx, account_id, conversation.id, now, limits)
+            if await tx.all(SQL["followed"], id=reply_id, account_id=account_id):
+                raise Conflict("The conversation went on after this answer. Retry it instead.")
+            row = await tx.one(SQL["resume"], id=reply_id, account_id=account_id)
+            after = await _turn_to(tx, conversation, old, account_id, now)
+        reply = replace(old, state="streaming", reason="")
+        before = Ending(cast(End, old.state), old.reason)
+        return Started(after, old, reply, fresh=True, epoch=row["epoch"], before=before)
 
     async def get(self, reply_id: str, account_id: str) -> Message:
         return await _reply(self._db, reply_id, account_id)
@@ -100,10 +113,10 @@ class ReplyRepository:
         return str(row["conversation_id"])
 
     async def history(self, started: Started, account_id: str) -> list[Message]:
-        """The path above a reply, oldest first: what its prompt is made of."""
+        """What a reply's prompt is made of: the path above it, oldest first, and what it has."""
         rows = await self._db.all(
             CONVERSATIONS["path"],
-            from_id=started.reply.parent_id,
+            from_id=started.reply.id if started.before else started.reply.parent_id,
             conversation_id=started.conversation.id,
             account_id=account_id,
             limit=LONGEST_HISTORY,
@@ -152,6 +165,12 @@ async def _reply(tx: Statements, reply_id: str, account_id: str) -> Message:
     if not rows:
         raise NotFound
     return Message(**rows[0])
+
+
+async def _conversation_of(tx: Statements, reply_id: str, account_id: str) -> Conversation:
+    place = await tx.one(SQL["conversation_of"], id=reply_id, account_id=account_id)
+    row = await tx.one(SQL["conversation"], id=place["conversation_id"], account_id=account_id)
+    return Conversation(**row)
 
 
 async def _parent(

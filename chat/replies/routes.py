@@ -1,4 +1,4 @@
-"""Sends, stops and retries."""
+"""Sends, stops, retries and continuations."""
 
 from typing import Any
 
@@ -106,6 +106,19 @@ async def retry(reply_id: str) -> Answer:
     started = await sending.retry(reply_id)
     if not last:  # what came after the old answer is on another branch now
         return elsewhere(through(started.conversation.id, started.reply.id))
+    return await changed(
+        "replies/_replaced.html",
+        page=_anchor(started),
+        message=await versioned(started.reply, started.conversation.id),
+        conversation=started.conversation,
+        composer=composer(started.conversation, started.reply),
+    )
+
+
+@blueprint.post("/replies/<reply_id>/continuation")
+@login_required
+async def resume(reply_id: str) -> Answer:
+    started = await sending.resume(reply_id)
     return await changed(
         "replies/_replaced.html",
         page=_anchor(started),

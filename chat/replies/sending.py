@@ -56,6 +56,14 @@ async def retry(reply_id: str) -> Started:
     return await _unbroken(_begin_again(reply_id, account_id, model))
 
 
+async def resume(reply_id: str) -> Started:
+    """The same answer goes on where it was cut off, by the model that began it."""
+    account_id = visitor.account_id()
+    model = _model((await replies().get(reply_id, account_id)).model)
+    current_generations().admit()
+    return await _unbroken(_begin_on(reply_id, account_id, model))
+
+
 async def _begin(draft: Draft, account_id: str, conversation_id: str) -> Started:
     started = await replies().begin(draft, account_id, conversation_id, now(), _limits())
     if started.fresh:
@@ -65,6 +73,12 @@ async def _begin(draft: Draft, account_id: str, conversation_id: str) -> Started
 
 async def _begin_again(reply_id: str, account_id: str, model: Model) -> Started:
     started = await replies().retry(reply_id, account_id, model, now(), _limits())
+    await _start(started, model, account_id)
+    return started
+
+
+async def _begin_on(reply_id: str, account_id: str, model: Model) -> Started:
+    started = await replies().resume(reply_id, account_id, now(), _limits())
     await _start(started, model, account_id)
     return started
 

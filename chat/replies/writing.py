@@ -67,4 +67,4 @@ class WritingRepository:
         return [(row["id"], row["epoch"]) for row in await self._db.all(SQL["unfinished"])]
 
     async def text_so_far(self, reply_id: str) -> str:
-        return "".join(row["body"] for row in await self._db.all(SQL["chunks"], id=reply_id))
+        return "".join(row["body"] for row in await self._db.all(SQL["parts"], id=reply_id))
