@@ -1,5 +1,6 @@
 """Several answers in one place, or several questions: one is shown, the others are a step away."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -186,6 +187,27 @@ async def test_a_page_asks_the_same_number_of_questions_however_many_versions(
     asked = [await _questions(site, ada, f"/conversations/{talk}") for talk in (few, many)]
 
     assert asked[0] == asked[1] > 0
+
+
+async def test_without_scripts_a_version_that_is_being_written_grows_at_its_address(
+    ada: Person, upstream: Upstream
+) -> None:
+    talk, ids = await retried(ada, upstream, 1)
+    held = asyncio.Event()
+    upstream.will(Answer(["Answer", " 2"], held=held))
+    newer = reply_of(await ada.partial(f"/replies/{ids[0]}/retry"))
+
+    old = await step(ada, await ada.get(f"/conversations/{talk}"), "Version before")
+    page = await ada.get(f"/conversations/{talk}?at={newer}")
+    url = str(page.one("noscript meta")["content"]).partition("url=")[2]
+    held.set()
+    grown = await ada.get(url)
+
+    assert shown(old) == "Answer 1"
+    assert not old.html.select("noscript meta")
+    assert url == f"/conversations/{talk}/live?at={newer}"
+    assert "Answer 2" in grown.words(f"#m-{newer}")
+    await ada.watched(newer)
 
 
 async def test_a_stranger_steps_nowhere(ada: Person, eve: Person, upstream: Upstream) -> None:
