@@ -15,8 +15,8 @@ from chat.db.connect import connect
 from chat.db.place import take_place
 from chat.providers.catalog import Catalog
 from chat.providers.embedded import Embedded
+from chat.replies import editing, watching
 from chat.replies import routes as replies
-from chat.replies import watching
 from chat.replies.generations import Generations
 from chat.replies.streams import Streams
 from chat.settings import Settings, secret_key
@@ -44,6 +44,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
         accounts.blueprint,
         conversations.blueprint,
         replies.blueprint,
+        editing.blueprint,
         watching.blueprint,
     ):
         app.register_blueprint(blueprint)

@@ -30,15 +30,19 @@ THINGS: dict[str, dict[str, str]] = {  # with a form that would do something to 
     "accounts.end_session": {},
     "conversations.show": {},
     "conversations.older": {},
+    "conversations.path": {},
     "conversations.rename": {"title": "Taken"},
     "conversations.model": {"model": "openai/large"},
     "conversations.pin": {"on": "1"},
     "conversations.archive": {"on": "1"},
     "conversations.delete": {},
+    "editing.edit": {},
+    "editing.add": {"text": "Go on", "model": "openai/tiny", "key": "k"},
     "replies.send": {"text": "Go on", "model": "openai/tiny", "key": "k"},
     "replies.show": {},
     "replies.stop": {},
     "replies.retry": {},
+    "replies.resume": {},
     "watching.stream": {},
     "watching.page": {},
 }
@@ -60,6 +64,7 @@ class Things:
         found = {
             "conversation_id": self.conversation if finished else self.running,
             "reply_id": self.reply if finished else self.running_reply,
+            "message_id": self.message if finished else self.running_reply,
             "session_id": self.session,
         }
         path = str(rule.rule)
@@ -210,10 +215,22 @@ async def test_a_message_is_only_found_in_its_own_conversation(
     for person, conversation in ((eve, conversation_of(mine)), (ada, hers.running)):
         for path in (f"/conversations/{conversation}/messages", f"/conversations/{conversation}"):
             for message in (hers.reply, hers.message, ABSENT):
-                found = await person.get(f"{path}?before={message}")
+                for name in ("before", "at") if path.endswith(conversation) else ("before",):
+                    found = await person.get(f"{path}?{name}={message}")
 
-                assert found.status == 404
-                assert "rhinoceros" not in found.text
+                    assert found.status == 404
+                    assert "rhinoceros" not in found.text
+
+
+async def test_nothing_is_sent_below_a_message_of_another_conversation(
+    eve: Person, hers: Things
+) -> None:
+    mine = await eve.send("Hello")
+    await eve.watched(reply_of(mine))
+    for message in (hers.reply, hers.message, ABSENT):
+        refused = await eve.send("Go on", conversation_of(mine), parent=message)
+
+        assert refused.status == 404
 
 
 async def test_reading_changes_nothing(site: Site, ada: Person, hers: Things) -> None:

@@ -18,6 +18,7 @@ class Answer:
     pause: float = 0.0
     held: asyncio.Event | None = None
     cut: bool = False  # the connection breaks after the pieces
+    reason: str = "stop"
     status: int = 200
     error: dict[str, Any] = field(default_factory=dict)
 
@@ -70,7 +71,7 @@ class Upstream:
         if answer.cut and request.transport:
             request.transport.close()
             return
-        end = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
+        end = {"choices": [{"delta": {}, "finish_reason": answer.reason}]}
         usage = {"prompt_tokens": 7, "completion_tokens": len(answer.pieces)}
         await response.write(_frame(end) + _frame({"choices": [], "usage": usage}))
         await response.write(b"data: [DONE]\n\n")

@@ -19,7 +19,9 @@ from chat.web.i18n import LANGUAGES, N_, gettext
 
 blueprint = Blueprint("accounts", __name__)
 THEMES = ("", "light", "dark")
-_SENDING = re.compile(r"/conversations(/[^/?]+/messages)?")  # the paths that a composer posts to
+# The paths that a message is posted to, and what such a form carries.
+_SENDING = re.compile(r"/conversations(/[^/?]+/messages)?|/messages/[^/?]+/versions")
+_SENT = ("text", "model", "key", "parent")
 
 
 @blueprint.get("/register")
@@ -212,7 +214,7 @@ def _held(form: Mapping[str, str], action: str = "") -> dict[str, str] | None:
     action = local_path(action or form.get("held", ""), "")
     if not _SENDING.fullmatch(action) or not form.get("text"):
         return None
-    return {"action": action, **{name: form.get(name, "") for name in ("text", "model", "key")}}
+    return {"action": action, **{name: form.get(name, "") for name in _SENT}}
 
 
 def _referring_path() -> str:

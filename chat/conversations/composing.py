@@ -30,6 +30,7 @@ class Composer:
     conversation_id: str
     key: str
     running: str  # the reply that is being written, '' when none is
+    parent: str = ""  # what the next message follows, where that is not what is remembered
     text: str = ""
     problem: str = ""
     code: str = ""
@@ -37,6 +38,21 @@ class Composer:
     def refused(self, text: str, problem: str, code: str) -> "Composer":
         """The same form with everything typed, the reason, and its `data-code`."""
         return replace(self, text=text, problem=problem, code=code)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The form in the place of a question; what it sends is a new version of it."""
+
+    message_id: str
+    text: str
+    key: str
+    problem: str = ""
+    code: str = ""
+
+
+def edit(message_id: str, text: str) -> Edit:
+    return Edit(message_id, text, secrets.token_hex(16))
 
 
 def picker(conversation: Conversation | None, model_id: str = "") -> Picker:
@@ -57,7 +73,10 @@ def picker(conversation: Conversation | None, model_id: str = "") -> Picker:
 
 
 def composer(conversation: Conversation | None, last: Message | None = None) -> Composer:
-    """`last` is the newest message on the path: a running reply turns Send into Stop."""
+    """`last` is the newest message on the path: a running reply turns Send into Stop.
+
+    What is sent from another path than the remembered one goes on with that one.
+    """
     if conversation is None:
         return Composer(url_for("replies.start"), "", secrets.token_hex(16), "")
     return Composer(
@@ -65,6 +84,7 @@ def composer(conversation: Conversation | None, last: Message | None = None) -> 
         conversation_id=conversation.id,
         key=secrets.token_hex(16),
         running=last.id if last and last.running else "",
+        parent=last.id if last and last.id != conversation.leaf_id else "",
     )
 
 

@@ -79,10 +79,34 @@ class Message:
     reason: str
     model: str
     model_name: str
+    versions: tuple[str, ...] = ()  # ids of all that stand in this place, oldest first
+
+    @property
+    def version(self) -> int:
+        """Which of its versions this is, from 1."""
+        return self.versions.index(self.id) + 1 if self.id in self.versions else 1
+
+    @property
+    def earlier(self) -> str:
+        """The id of the version before this one, '' when it is the first."""
+        return self.versions[self.version - 2] if self.version > 1 else ""
+
+    @property
+    def later(self) -> str:
+        """The id of the version after this one, '' when it is the last."""
+        return self.versions[self.version] if self.version < len(self.versions) else ""
 
     @property
     def running(self) -> bool:
         return self.state in RUNNING
+
+    @property
+    def continuable(self) -> bool:
+        """Whether it ended before it was complete, with text that can be gone on with."""
+        cut = self.reason in TROUBLE and self.reason != "filter"
+        return bool(self.text) and (
+            self.state in ("stopped", "interrupted", "failed") or (self.state == "complete" and cut)
+        )
 
     @property
     def body(self) -> Markup:
@@ -100,8 +124,8 @@ class Message:
 
     @property
     def _trouble(self) -> tuple[str, str]:
-        if self.state in ("stopped", "interrupted"):
-            return TROUBLE[self.state]
+        if self.state in ("stopped", "interrupted"):  # the reason is why it could not go on
+            return TROUBLE.get(self.reason, TROUBLE[self.state])
         if self.state == "failed":
             return TROUBLE.get(self.reason, TROUBLE["protocol"])
         return TROUBLE.get(self.reason, ("", "")) if self.state == "complete" else ("", "")

@@ -1,6 +1,8 @@
 """Conversations in the database. Every query is scoped by account_id."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from chat.accounts.domain import DAY
@@ -14,6 +16,8 @@ from chat.web.i18n import gettext
 SQL = load_queries("conversations")
 PAGE = 30  # lines of history
 SHOWN = 40  # messages of a conversation
+ABOVE = 3  # messages above one that was asked for
+MOST_SHOWN = 400
 PINNED = 50
 END = 2**62
 _searching = asyncio.Semaphore(1)  # a search takes long: pages keep a reader for themselves
@@ -54,19 +58,63 @@ class ConversationRepository:
         return History(tuple(groups), older, q)
 
     async def messages(
-        self, conversation: Conversation, account_id: str, before: str = ""
+        self, conversation: Conversation, account_id: str, before: str = "", at: str = ""
     ) -> tuple[list[Message], str]:
         """The newest messages of the shown path, or those above `before`; oldest first.
 
+        With `at` of the path through that message instead, down to the newest one below it.
         Beside them the id of the first one when there are more above it, else ''.
         """
-        start = conversation.leaf_id
+        start, limit = conversation.leaf_id, SHOWN
         ids = {"conversation_id": conversation.id, "account_id": account_id}
         if before:
             start = str((await self._db.one(SQL["parent"], id=before, **ids))["parent_id"])
-        rows = await self._db.all(SQL["path"], from_id=start, limit=SHOWN, **ids)
-        found = [Message(**row) for row in rows]
+        elif at:
+            below = await self._db.one(SQL["newest_below"], id=at, **ids)
+            start, limit = str(below["id"]), min(max(SHOWN, below["depth"] + ABOVE), MOST_SHOWN)
+        rows = await self._db.all(SQL["path"], from_id=start, limit=limit, **ids)
+        found = await self.versioned([Message(**row) for row in rows], conversation.id, account_id)
         return found, found[0].id if found and found[0].parent_id else ""
+
+    async def versioned(
+        self, path: Sequence[Message], conversation_id: str, account_id: str
+    ) -> list[Message]:
+        """The messages, each below the one before it, with the ids of all their versions."""
+        if not path:
+            return []
+        rows = await self._db.all(
+            SQL["siblings"],
+            from_id=path[-1].id,
+            conversation_id=conversation_id,
+            account_id=account_id,
+            limit=len(path),
+        )
+        versions: dict[str | None, list[str]] = {}
+        for row in rows:
+            versions.setdefault(row["parent_id"], []).append(row["id"])
+        return [
+            replace(message, versions=tuple(versions.get(message.parent_id, ())))
+            for message in path
+        ]
+
+    async def question(self, message_id: str, account_id: str) -> tuple[Conversation, str]:
+        """The conversation that somebody's message is in, and its text."""
+        row = await self._db.one(SQL["question"], id=message_id, account_id=account_id)
+        return await self.get(row["conversation_id"], account_id), str(row["text"])
+
+    async def turn_to(self, message_id: str, account_id: str) -> str:
+        """Shows the path through this message from now on; answers the conversation's id."""
+        async with self._db.transaction() as tx:
+            place = await tx.one(SQL["place"], id=message_id, account_id=account_id)
+            ids = {"conversation_id": place["conversation_id"], "account_id": account_id}
+            below = await tx.one(SQL["newest_below"], id=message_id, **ids)
+            await tx.run(
+                SQL["set_path"],
+                id=place["conversation_id"],
+                account_id=account_id,
+                leaf_id=below["id"],
+            )
+        return str(place["conversation_id"])
 
     async def rename(self, conversation_id: str, account_id: str, title: str) -> Conversation:
         row = await self._db.one(

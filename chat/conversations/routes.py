@@ -7,7 +7,7 @@ from chat.accounts import visitor
 from chat.accounts.repository import AccountRepository
 from chat.conversations.composing import picker
 from chat.conversations.domain import Conversation
-from chat.conversations.views import conversations, fresh, history, offered, whole
+from chat.conversations.views import conversations, fresh, history, offered, through, whole
 from chat.errors import Invalid, NotFound
 from chat.web.current import current_catalog, current_db
 from chat.web.hypermedia import Answer, changed, elsewhere, page, partial
@@ -51,7 +51,7 @@ async def index() -> Answer:
 @login_required
 async def show(conversation_id: str) -> Answer:
     conversation = await conversations().get(conversation_id, visitor.account_id())
-    context = await whole(conversation, request.args.get("before", ""))
+    context = await whole(conversation, request.args.get("before", ""), request.args.get("at", ""))
     return await page("conversations/show.html", history=await history(), **context)
 
 
@@ -65,6 +65,14 @@ async def older(conversation_id: str) -> str:
     conversation = await conversations().get(conversation_id, visitor.account_id())
     context = await whole(conversation, before)
     return render("conversations/_messages.html", **context)
+
+
+@blueprint.post("/messages/<message_id>/path")
+@login_required
+async def path(message_id: str) -> Answer:
+    """The conversation shows this version, and what followed it, from now on."""
+    conversation_id = await conversations().turn_to(message_id, visitor.account_id())
+    return elsewhere(through(conversation_id, message_id))
 
 
 @blueprint.post("/conversations/<conversation_id>/title")

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from quart import url_for
+
 from chat.accounts import visitor
 from chat.conversations.composing import composer, picker
 from chat.conversations.domain import Conversation, History, Message
@@ -18,11 +20,26 @@ async def history(before: str = "", q: str = "") -> History:
     return await conversations().history(visitor.account_id(), now(), before, q)
 
 
-async def whole(conversation: Conversation, before: str = "") -> dict[str, Any]:
-    """Everything that a conversation's page or main column shows."""
-    found, older = await conversations().messages(conversation, visitor.account_id(), before)
+async def whole(conversation: Conversation, before: str = "", at: str = "") -> dict[str, Any]:
+    """Everything that a conversation's page or main column shows.
+
+    `at`: a message whose path is shown in place of the remembered one.
+    """
+    found, older = await conversations().messages(conversation, visitor.account_id(), before, at)
     last = found[-1] if found and not before else None
-    return column(conversation, found, last) | {"older": older, "before": before}
+    return column(conversation, found, last) | {"older": older, "before": before, "at": at}
+
+
+def through(conversation_id: str, message_id: str) -> str:
+    """The address of the path through a message, at that message."""
+    url = url_for("conversations.show", conversation_id=conversation_id, at=message_id)
+    return f"{url}#m-{message_id}"
+
+
+async def versioned(message: Message, conversation_id: str) -> Message:
+    """One message that is shown by itself, with its versions."""
+    account_id = visitor.account_id()
+    return (await conversations().versioned([message], conversation_id, account_id))[0]
 
 
 def column(
@@ -35,6 +52,7 @@ def column(
         "messages": messages,
         "older": "",
         "before": "",
+        "at": "",
         "composer": form,
         "picker": picker(conversation),
         "running": form.running,

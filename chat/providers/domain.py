@@ -38,11 +38,21 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """`turns`: oldest first, the last one is the person's. `system` is empty or stable text."""
+    """`turns`: oldest first. `system` is empty or stable text.
+
+    The last turn is the person's; or it is the beginning of an answer, to be gone on with.
+    """
 
     model: Model
     turns: tuple[Turn, ...]
     system: str = ""
+
+
+# For wires that begin a new answer behind whatever comes last.
+CONTINUE = (
+    "Your last answer was cut off. Go on exactly where it stops, in the middle of the word or "
+    "sentence if need be: write only what is missing, repeat nothing, introduce nothing."
+)
 
 
 @dataclass(frozen=True, slots=True)

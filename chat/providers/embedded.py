@@ -159,7 +159,9 @@ class _Child:
         self._folder = folder
         # It promises keep-alive and closes after each stream: a kept connection fails the next.
         self._http = session(aiohttp.UnixConnector(path=str(wire_to), limit=0, force_close=True))
-        self.wire = OpenAI(KEY, LABEL, "http://embedded/v1", "", self._http, limits=LIMITS)
+        self.wire = OpenAI(
+            KEY, LABEL, "http://embedded/v1", "", self._http, limits=LIMITS, goes_on=True
+        )
 
     @property
     def pid(self) -> int | None:

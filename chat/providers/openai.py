@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from chat.providers.domain import Event, Model, Prompt, ProviderError
+from chat.providers.domain import CONTINUE, Event, Model, Prompt, ProviderError
 from chat.providers.faults import MAX_BODY, from_answer
 from chat.providers.http import CLIENT_ERRORS, Limits, Watch, drain, failure, read
 from chat.providers.openai_answer import Answer
@@ -28,7 +28,8 @@ class OpenAI:
 
     `http` comes from `http.session` and is closed by who made it. `notes`: what a model is good
     for, by the beginning of its id. `keep`: which ids are offered. `context`: tokens, for models
-    whose window the endpoint does not tell. `extra`: more fields of each request.
+    whose window the endpoint does not tell. `extra`: more fields of each request. `goes_on`: a last
+    turn of the assistant's is gone on with, as llama.cpp does; others are asked to in words.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class OpenAI:
         keep: Callable[[str], bool] = lambda own_id: True,
         context: int = 0,
         extra: Mapping[str, Any] | None = None,
+        goes_on: bool = False,
     ) -> None:
         self.key = key
         self.label = label
@@ -55,6 +57,7 @@ class OpenAI:
         self._keep = keep
         self._context = context
         self._extra = dict(extra or {})
+        self._goes_on = goes_on
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._timeout = aiohttp.ClientTimeout(total=None, connect=limits.connect)
         self._refused: dict[str, set[str]] = {}  # by model: parameters it has turned down
@@ -158,6 +161,8 @@ class OpenAI:
     def _body(self, prompt: Prompt) -> dict[str, Any]:
         refused = self._refused.get(prompt.model.own_id, set())
         messages = [{"role": turn.role, "content": turn.text} for turn in prompt.turns]
+        if messages and messages[-1]["role"] == "assistant" and not self._goes_on:
+            messages.append({"role": "user", "content": CONTINUE})
         if prompt.system and "system" not in refused:
             messages.insert(0, {"role": "system", "content": prompt.system})
         elif prompt.system and messages:

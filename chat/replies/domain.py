@@ -10,19 +10,24 @@ End = Literal["complete", "stopped", "interrupted", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """A question that is stored, with its reply. `fresh` is False when the form came once more."""
-
-    conversation: Conversation
-    question: Message
-    reply: Message
-    fresh: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Ending:
     """How a reply ended. `reason`: the provider's word for a good end, the kind of a bad one."""
 
     state: End
     reason: str = ""
     usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A question that is stored, with its reply. `fresh` is False when the form came once more.
+
+    `before`: how a reply had ended that goes on now, behind the text it has. `epoch`: its writer's.
+    """
+
+    conversation: Conversation
+    question: Message
+    reply: Message
+    fresh: bool
+    epoch: int = 1
+    before: Ending | None = None

@@ -15,9 +15,9 @@ from chat.providers.domain import (
     TextDelta,
     Usage,
 )
-from chat.replies.domain import End, Ending
+from chat.replies.domain import End, Ending, Started
 from chat.replies.live import Live
-from chat.replies.repository import Chunk, ReplyRepository
+from chat.replies.writing import Chunk, WritingRepository
 from chat.web.current import Clock
 
 # Who is asked, and what: found out when the reply is begun already, so that a failure ends it.
@@ -32,14 +32,17 @@ SAVE_AGAIN = (0.5, 1, 2, 5, 10)  # seconds between tries to store an ending; the
 class Generation:
     """One reply being written by this process. It lives until its ending is stored."""
 
-    def __init__(self, live: Live, epoch: int, replies: ReplyRepository, clock: Clock) -> None:
+    def __init__(
+        self, live: Live, started: Started, replies: WritingRepository, clock: Clock
+    ) -> None:
         self.live = live
-        self.epoch = epoch
+        self.epoch = started.epoch
+        self._before = started.before
         self._replies = replies
         self._clock = clock
         self._unsaved: list[str] = []
         self._seq = 0
-        self._size = 0
+        self._had = self._size = len(started.reply.text)
         self._usage = Usage()
         self._cancelled: End | None = None
         self._asking: asyncio.Task[Ending] | None = None
@@ -106,12 +109,17 @@ class Generation:
         if isinstance(error, ProviderError):
             log.warning("reply %s: %s", self.live.reply_id, error)
             # Half an answer proves that the provider can be reached: the connection broke.
-            broken = error.kind == "network" and self._size > 0
-            return Ending("failed", "truncated" if broken else error.kind, self._usage)
+            broken = error.kind == "network" and self._size > self._had
+            return self._failed("truncated" if broken else error.kind)
         if isinstance(error, TimeoutError):
             return Ending("complete", "too_long", self._usage)
         log.error("reply %s failed", self.live.reply_id, exc_info=error)
-        return Ending("failed", "internal", self._usage)
+        return self._failed("internal")
+
+    def _failed(self, kind: str) -> Ending:
+        """A reply that could not even begin to go on stays what it was; the reason says why."""
+        stays = self._before if self._size == self._had else None
+        return Ending(stays.state if stays else "failed", kind, self._usage)
 
     async def _finish(self, ending: Ending) -> None:
         try:

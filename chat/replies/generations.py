@@ -13,7 +13,7 @@ from chat.errors import Unavailable
 from chat.replies.domain import Ending, Started
 from chat.replies.generation import Generation, Preparation
 from chat.replies.live import Live
-from chat.replies.repository import Chunk, ReplyRepository
+from chat.replies.writing import Chunk, WritingRepository
 from chat.web.current import Clock
 from chat.web.markdown import plain, render
 
@@ -23,14 +23,13 @@ SAVE_EVERY = 0.25  # seconds
 LOOK_EVERY = 4  # savings between two looks for replies that were deleted meanwhile
 PULSE_EVERY = 1.5  # seconds between two pulses, at which watchers look at their session
 STOPPED_WITHIN = 3  # seconds
-FIRST_EPOCH = 1
 
 
 class Generations:
     """The registry. Its database is the truth; this is only who is being written here."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
-        self._replies = ReplyRepository(db)
+        self._replies = WritingRepository(db)
         self._clock = clock
         self._running: dict[str, Generation] = {}
         self._early: set[str] = set()  # asked to stop before they were begun
@@ -55,10 +54,10 @@ class Generations:
         return await asyncio.shield(task)
 
     def start(self, started: Started, account_id: str, prepare: Preparation) -> None:
-        """Begins to write a reply that is stored as pending; returns at once."""
+        """Begins to write a reply that is stored as running; returns at once."""
         reply = started.reply
-        live = Live(reply.id, account_id, started.conversation.id)
-        generation = Generation(live, FIRST_EPOCH, self._replies, self._clock)
+        live = Live(reply.id, account_id, started.conversation.id, reply.text)
+        generation = Generation(live, started, self._replies, self._clock)
         self._running[reply.id] = generation
         if self._closing:  # stored while we were leaving: it ends as it begins
             generation.cancel("interrupted")
@@ -118,7 +117,8 @@ class Generations:
         try:
             await generation.run(prepare)
         finally:
-            self._running.pop(generation.live.reply_id, None)
+            if self._running.get(generation.live.reply_id) is generation:  # or it goes on already
+                del self._running[generation.live.reply_id]
 
     async def _pulse(self) -> None:
         """By its own timer: a saving may have to wait for the disk."""
@@ -154,7 +154,8 @@ class Generations:
 
     def _put_back(self, chunks: list[Chunk]) -> None:
         for chunk in chunks:
-            if generation := self._running.get(chunk.reply_id):
+            generation = self._running.get(chunk.reply_id)
+            if generation and generation.epoch == chunk.epoch:
                 generation.put_back(chunk)
 
     async def _forget_deleted(self) -> None:

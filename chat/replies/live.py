@@ -18,7 +18,9 @@ class Live:
     is the text and its blocks once, however many follow and however slowly they read.
     """
 
-    def __init__(self, reply_id: str, account_id: str, conversation_id: str) -> None:
+    def __init__(
+        self, reply_id: str, account_id: str, conversation_id: str, text: str = ""
+    ) -> None:
         self.reply_id = reply_id
         self.account_id = account_id
         self.conversation_id = conversation_id
@@ -37,6 +39,9 @@ class Live:
         self._next_tick = 0.0
         self._changed = asyncio.Event()
         self._awaited = False
+        if text:  # what it had when it was gone on with
+            self._document.append(text)
+            self._fed = 1
 
     def feed(self, text: str) -> None:
         self._incoming.append(text)

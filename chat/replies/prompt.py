@@ -14,14 +14,18 @@ def build(history: Iterable[Message], model: Model) -> Prompt:
     """The newest turns that fit the model's window; the last question goes in whatever its size.
 
     What is left out begins with the oldest. A question whose answer never came stays; the first
-    turn is a person's, as every wire wants it.
+    turn is a person's, as every wire wants it. An answer that is gone on with comes last, behind
+    its question; of one that is too long for the window the end is what matters.
     """
     turns = [_turn(message) for message in history if message.text]
     room = _room(model)
+    least = 1
+    if turns and turns[-1].role == "assistant":
+        turns[-1], least = _end_of(turns[-1], room * BYTES_PER_TOKEN // 2), 2
     kept: list[Turn] = []
     for turn in reversed(turns):
         room -= _tokens(turn)
-        if kept and room < 0:
+        if len(kept) >= least and room < 0:
             break
         kept.insert(0, turn)
     while len(kept) > 1 and kept[0].role == "assistant":
@@ -37,6 +41,11 @@ def _room(model: Model) -> int:
 
 def _tokens(turn: Turn) -> int:
     return len(turn.text.encode()) // BYTES_PER_TOKEN + 8
+
+
+def _end_of(turn: Turn, most: int) -> Turn:
+    """The last `most` bytes of a turn, in whole characters."""
+    return Turn(turn.role, turn.text.encode()[-most:].decode(errors="ignore"))
 
 
 def _turn(message: Message) -> Turn:

@@ -1,8 +1,8 @@
-"""Replies in the database: begun with their question, written in chunks, ended once."""
+"""Replies in the database as people ask for them: begun with their question, read, retried."""
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from chat.accounts.repository import SQL as ACCOUNTS
 from chat.accounts.throttle import MINUTE, Throttle
@@ -12,7 +12,7 @@ from chat.db.database import Database, Statements
 from chat.db.queries import load_queries
 from chat.errors import Conflict, NotFound, OverLimit
 from chat.providers.domain import Model
-from chat.replies.domain import Ending, Started
+from chat.replies.domain import End, Ending, Started
 from chat.web.text import first_words
 
 SQL = load_queries("replies")
@@ -21,11 +21,17 @@ LONGEST_HISTORY = 400  # messages that can go into a prompt
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message as a form sent it, cleaned. `key`: the same key is the same message."""
+    """A message as a form sent it, cleaned. `key`: the same key is the same message.
+
+    `parent`: what it follows, when that is not the newest message of the remembered path.
+    `instead_of`: the question that it is a new version of.
+    """
 
     text: str
     model: Model
     key: str
+    parent: str = ""
+    instead_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +42,8 @@ class Limits:
     a_minute: int
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """`seq` counts from 1 within a reply."""
-
-    reply_id: str
-    epoch: int
-    seq: int
-    body: str
-
-
 class ReplyRepository:
-    """Every query of a request is scoped by account_id; those of an owner carry its epoch."""
+    """Every query is scoped by account_id: "not yours" and "not there" look the same."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -68,7 +64,8 @@ class ReplyRepository:
             if conversation_id:
                 row = await tx.one(SQL["conversation"], id=conversation_id, account_id=account_id)
                 conversation = Conversation(**row)
-                question = replace(question, parent_id=conversation.leaf_id or None)
+                parent_id = await _parent(tx, draft, conversation, account_id)
+                question = replace(question, parent_id=parent_id)
             else:
                 conversation = await _add_conversation(tx, draft, account_id, now)
             await _add(tx, conversation, question, account_id, draft.key or None)
@@ -85,16 +82,28 @@ class ReplyRepository:
             old = await _reply(tx, reply_id, account_id)
             if old.running:
                 raise Conflict("This answer is still being written. Stop it first.")
-            place = await tx.one(SQL["conversation_of"], id=reply_id, account_id=account_id)
-            found = await tx.one(
-                SQL["conversation"], id=place["conversation_id"], account_id=account_id
-            )
-            conversation = Conversation(**found)
+            conversation = await _conversation_of(tx, reply_id, account_id)
             await _admit(tx, account_id, conversation.id, now, limits)
             reply = _reply_to(old.parent_id or "", model, now)
             await _add(tx, conversation, reply, account_id, None)
             after = await _turn_to(tx, conversation, reply, account_id, now)
         return Started(after, old, reply, fresh=True)
+
+    async def resume(self, reply_id: str, account_id: str, now: int, limits: Limits) -> Started:
+        """The same reply is written on, behind the text it has. Errors as in `begin`."""
+        async with self._db.transaction() as tx:
+            old = await _reply(tx, reply_id, account_id)
+            if not (old.running or old.continuable):
+                raise Conflict("There is nothing to continue here. Retry instead.")
+            conversation = await _conversation_of(tx, reply_id, account_id)
+            await _admit(tx, account_id, conversation.id, now, limits)
+            if await tx.all(SQL["followed"], id=reply_id, account_id=account_id):
+                raise Conflict("The conversation went on after this answer. Retry it instead.")
+            row = await tx.one(SQL["resume"], id=reply_id, account_id=account_id)
+            after = await _turn_to(tx, conversation, old, account_id, now)
+        reply = replace(old, state="streaming", reason="")
+        before = Ending(cast(End, old.state), old.reason)
+        return Started(after, old, reply, fresh=True, epoch=row["epoch"], before=before)
 
     async def get(self, reply_id: str, account_id: str) -> Message:
         return await _reply(self._db, reply_id, account_id)
@@ -104,60 +113,15 @@ class ReplyRepository:
         return str(row["conversation_id"])
 
     async def history(self, started: Started, account_id: str) -> list[Message]:
-        """The path above a reply, oldest first: what its prompt is made of."""
+        """What a reply's prompt is made of: the path above it, oldest first, and what it has."""
         rows = await self._db.all(
             CONVERSATIONS["path"],
-            from_id=started.reply.parent_id,
+            from_id=started.reply.id if started.before else started.reply.parent_id,
             conversation_id=started.conversation.id,
             account_id=account_id,
             limit=LONGEST_HISTORY,
         )
         return [Message(**row) for row in rows]
-
-    async def append(self, chunks: Sequence[Chunk]) -> None:
-        """The new text of many replies in one transaction; of a lost one nothing is written."""
-        rows = [
-            {"id": chunk.reply_id, "epoch": chunk.epoch, "seq": chunk.seq, "body": chunk.body}
-            for chunk in chunks
-        ]
-        begun = [{"id": row["id"], "epoch": row["epoch"]} for row in rows if row["seq"] == 1]
-        async with self._db.transaction() as tx:
-            await tx.many(SQL["append"], rows)
-            if begun:
-                await tx.many(SQL["streaming"], begun)
-
-    async def end(
-        self, reply_id: str, epoch: int, text: str, html: str, ending: Ending, now: int
-    ) -> bool:
-        """The final text, its HTML, usage and state in one transaction.
-
-        False, and nothing written, when the reply is not this owner's any more.
-        """
-        async with self._db.transaction() as tx:
-            ended = await tx.all(
-                SQL["end"],
-                id=reply_id,
-                epoch=epoch,
-                state=ending.state,
-                reason=ending.reason,
-                input_tokens=ending.usage.input,
-                output_tokens=ending.usage.output,
-                cached_tokens=ending.usage.cached,
-                reasoning_tokens=ending.usage.reasoning,
-                now=now,
-                raise_epoch=int(ending.state == "interrupted"),
-            )
-            if ended:
-                await tx.run(SQL["keep_text"], id=reply_id, text=text, html=html)
-                await tx.run(SQL["drop_chunks"], id=reply_id)
-        return bool(ended)
-
-    async def unfinished(self) -> list[tuple[str, int]]:
-        """(reply id, epoch) of everything pending or streaming, whoever writes it."""
-        return [(row["id"], row["epoch"]) for row in await self._db.all(SQL["unfinished"])]
-
-    async def text_so_far(self, reply_id: str) -> str:
-        return "".join(row["body"] for row in await self._db.all(SQL["chunks"], id=reply_id))
 
     async def _known(
         self, tx: Statements, draft: Draft, account_id: str, conversation_id: str
@@ -203,6 +167,23 @@ async def _reply(tx: Statements, reply_id: str, account_id: str) -> Message:
     if not rows:
         raise NotFound
     return Message(**rows[0])
+
+
+async def _conversation_of(tx: Statements, reply_id: str, account_id: str) -> Conversation:
+    place = await tx.one(SQL["conversation_of"], id=reply_id, account_id=account_id)
+    row = await tx.one(SQL["conversation"], id=place["conversation_id"], account_id=account_id)
+    return Conversation(**row)
+
+
+async def _parent(
+    tx: Statements, draft: Draft, conversation: Conversation, account_id: str
+) -> str | None:
+    """What a message follows; NotFound when that is not in its conversation."""
+    if other := draft.instead_of or draft.parent:
+        ids = {"conversation_id": conversation.id, "account_id": account_id}
+        found = await tx.one(CONVERSATIONS["parent"], id=other, **ids)
+        return (found["parent_id"] or None) if draft.instead_of else other
+    return conversation.leaf_id or None
 
 
 async def _add_conversation(

@@ -1,4 +1,4 @@
-"""Sends, stops and retries."""
+"""Sends, stops, retries and continuations."""
 
 from typing import Any
 
@@ -13,7 +13,15 @@ from quart_auth import login_required
 from chat.accounts import visitor
 from chat.conversations.composing import composer, picker
 from chat.conversations.domain import Message
-from chat.conversations.views import column, conversations, fresh, history, whole
+from chat.conversations.views import (
+    column,
+    conversations,
+    fresh,
+    history,
+    through,
+    versioned,
+    whole,
+)
 from chat.errors import ChatError
 from chat.replies import sending
 from chat.replies.domain import Started
@@ -72,8 +80,10 @@ async def send(conversation_id: str) -> Answer:
 @blueprint.get("/replies/<reply_id>")
 @login_required
 async def show(reply_id: str) -> str:
-    reply = await replies().get(reply_id, visitor.account_id())
-    return render("replies/_reply.html", message=reply)
+    account_id = visitor.account_id()
+    reply = await replies().get(reply_id, account_id)
+    place = await replies().conversation_of(reply_id, account_id)
+    return render("replies/_reply.html", message=await versioned(reply, place))
 
 
 @blueprint.post("/replies/<reply_id>/stop")
@@ -95,11 +105,24 @@ async def retry(reply_id: str) -> Answer:
     last = await _is_last(reply_id)
     started = await sending.retry(reply_id)
     if not last:  # what came after the old answer is on another branch now
-        return elsewhere(_anchor(started))
+        return elsewhere(through(started.conversation.id, started.reply.id))
     return await changed(
         "replies/_replaced.html",
         page=_anchor(started),
-        message=started.reply,
+        message=await versioned(started.reply, started.conversation.id),
+        conversation=started.conversation,
+        composer=composer(started.conversation, started.reply),
+    )
+
+
+@blueprint.post("/replies/<reply_id>/continuation")
+@login_required
+async def resume(reply_id: str) -> Answer:
+    started = await sending.resume(reply_id)
+    return await changed(
+        "replies/_replaced.html",
+        page=_anchor(started),
+        message=await versioned(started.reply, started.conversation.id),
         conversation=started.conversation,
         composer=composer(started.conversation, started.reply),
     )
@@ -118,6 +141,7 @@ async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> 
 async def _ended(reply: Message, conversation_id: str) -> dict[str, Any]:
     conversation = await conversations().get(conversation_id, visitor.account_id())
     last = reply if conversation.leaf_id == reply.id else None
+    reply = await versioned(reply, conversation_id)
     return {"message": reply, "composer": composer(conversation, last), "last": bool(last)}
 
 

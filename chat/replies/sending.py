@@ -1,10 +1,13 @@
 """From a form to a reply that is being written: the one way in, for sends and retries."""
 
+from dataclasses import replace
+
 from quart import request
 from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
-from chat.conversations.domain import Message
+from chat.conversations.composing import picker
+from chat.conversations.domain import Conversation, Message
 from chat.conversations.views import conversations
 from chat.errors import Invalid
 from chat.providers.domain import Model, Prompt, Provider
@@ -27,11 +30,20 @@ async def send(conversation_id: str = "") -> Started:
 
     Errors: Invalid, Conflict, OverLimit, NotFound, Unavailable; nothing is stored then.
     """
-    form = await request.form
-    draft = _draft(form)
-    account_id = visitor.account_id()
+    draft = _draft(await request.form)
     current_generations().admit()
-    return await current_generations().unbroken(_begin(draft, account_id, conversation_id))
+    work = _begin(draft, visitor.account_id(), conversation_id)
+    return await current_generations().unbroken(work)
+
+
+async def edit(message_id: str, conversation: Conversation) -> Started:
+    """Stores the form's text as a new version of a question, beside it. Errors as in `send`."""
+    form = await request.form
+    model = form.get("model", "") or picker(conversation).chosen.id
+    draft = replace(_draft(form, model), parent="", instead_of=message_id)
+    current_generations().admit()
+    work = _begin(draft, visitor.account_id(), conversation.id)
+    return await current_generations().unbroken(work)
 
 
 async def retry(reply_id: str) -> Started:
@@ -44,6 +56,14 @@ async def retry(reply_id: str) -> Started:
     return await current_generations().unbroken(_begin_again(reply_id, account_id, model))
 
 
+async def resume(reply_id: str) -> Started:
+    """The same answer goes on where it was cut off, by the model that began it."""
+    account_id = visitor.account_id()
+    model = _model((await replies().get(reply_id, account_id)).model)
+    current_generations().admit()
+    return await current_generations().unbroken(_begin_on(reply_id, account_id, model))
+
+
 async def _begin(draft: Draft, account_id: str, conversation_id: str) -> Started:
     started = await replies().begin(draft, account_id, conversation_id, now(), _limits())
     if started.fresh:
@@ -53,6 +73,12 @@ async def _begin(draft: Draft, account_id: str, conversation_id: str) -> Started
 
 async def _begin_again(reply_id: str, account_id: str, model: Model) -> Started:
     started = await replies().retry(reply_id, account_id, model, now(), _limits())
+    _start(started, model, account_id)
+    return started
+
+
+async def _begin_on(reply_id: str, account_id: str, model: Model) -> Started:
+    started = await replies().resume(reply_id, account_id, now(), _limits())
     _start(started, model, account_id)
     return started
 
@@ -74,11 +100,12 @@ def _limits() -> Limits:
     return Limits(at_once=settings.limit_replies, a_minute=settings.limit_sends)
 
 
-def _draft(form: MultiDict[str, str]) -> Draft:
+def _draft(form: MultiDict[str, str], model_id: str = "") -> Draft:
     key = form.get("key", "")
     if len(key) > LONGEST_KEY or not key.isprintable():
         raise Invalid("This form is damaged. Reload the page and send again.")
-    return Draft(clean_prompt(form.get("text", "")), _model(form.get("model", "")), key)
+    model = _model(model_id or form.get("model", ""))
+    return Draft(clean_prompt(form.get("text", "")), model, key, parent=form.get("parent", ""))
 
 
 def _model(model_id: str) -> Model:

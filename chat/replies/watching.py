@@ -11,7 +11,7 @@ from chat.accounts import visitor
 from chat.accounts.repository import SessionRepository
 from chat.conversations.composing import composer, picker
 from chat.conversations.domain import Message
-from chat.conversations.views import conversations, history, whole
+from chat.conversations.views import conversations, history, versioned, whole
 from chat.errors import NotFound, OverLimit, Unavailable
 from chat.replies.following import Step, follow
 from chat.replies.generations import current_generations
@@ -54,9 +54,11 @@ async def page(conversation_id: str) -> Answer:
     """The conversation's page for browsers without scripts, kept open while the reply grows."""
     account_id = visitor.account_id()
     conversation = await conversations().get(conversation_id, account_id)
-    context = await whole(conversation)
+    at = request.args.get("at", "")
+    context = await whole(conversation, at=at)
     if not context["running"]:
-        return redirect(url_for("conversations.show", conversation_id=conversation_id), 303)
+        url = url_for("conversations.show", conversation_id=conversation_id, at=at or None)
+        return redirect(url, 303)
     current_streams().check(account_id)
     if request.method == "HEAD":
         return Response("", headers=HTML)
@@ -68,7 +70,7 @@ async def page(conversation_id: str) -> Answer:
             yield render("conversations/_live_head.html", **context)
             async for part in _growing(reply):
                 yield part
-            ended = await replies().get(reply.id, account_id)
+            ended = await versioned(await replies().get(reply.id, account_id), conversation_id)
             form = composer(conversation, ended)
             chosen = picker(conversation)
             yield render(
@@ -133,6 +135,7 @@ async def _last(reply_id: str) -> str:
         return ""
     if reply.running:
         return ""
+    reply = await versioned(reply, place)
     last = conversation.leaf_id == reply.id
     form = composer(conversation, reply if last else None)
     return render("replies/_ended.html", message=reply, composer=form, last=last)

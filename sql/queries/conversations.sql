@@ -63,6 +63,65 @@ SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
  WHERE m.id = path.id
  ORDER BY path.depth DESC;
 
+-- name: siblings
+-- The versions of every message of a path, oldest first. Beginnings have no parent: COALESCE keeps
+-- them off the index of parents, which has those of all conversations in one place; CROSS JOIN makes
+-- SQLite begin with the path, not with all messages there are.
+WITH RECURSIVE path (id, parent_id, depth) AS (
+  SELECT id, parent_id, 1
+    FROM messages
+   WHERE id = :from_id AND conversation_id = :conversation_id AND account_id = :account_id
+  UNION ALL
+  SELECT m.id, m.parent_id, path.depth + 1
+    FROM path
+    JOIN messages m ON m.id = path.parent_id
+   WHERE path.depth < :limit
+)
+SELECT s.id, s.parent_id, s.seq
+  FROM path
+ CROSS JOIN messages s
+ WHERE s.parent_id = path.parent_id AND s.account_id = :account_id
+UNION ALL
+SELECT s.id, s.parent_id, s.seq
+  FROM path
+ CROSS JOIN messages s
+ WHERE path.parent_id IS NULL AND s.conversation_id = :conversation_id
+   AND COALESCE(s.parent_id, '') = '' AND s.account_id = :account_id
+ ORDER BY seq;
+
+-- name: newest_below
+-- The newest message that follows this one, or itself, and how far below it is.
+WITH RECURSIVE below (id, seq, depth) AS (
+  SELECT id, seq, 0
+    FROM messages
+   WHERE id = :id AND conversation_id = :conversation_id AND account_id = :account_id
+  UNION ALL
+  SELECT m.id, m.seq, below.depth + 1
+    FROM below
+    JOIN messages m ON m.parent_id = below.id
+   WHERE m.account_id = :account_id
+)
+SELECT id, depth
+  FROM below
+ ORDER BY seq DESC
+ LIMIT 1;
+
+-- name: place
+SELECT conversation_id
+  FROM messages
+ WHERE id = :id AND account_id = :account_id;
+
+-- name: question
+SELECT conversation_id, text
+  FROM messages
+ WHERE id = :id AND account_id = :account_id AND role = 'user';
+
+-- name: set_path
+-- Looking at another version makes nothing newer: updated_at stays.
+UPDATE conversations
+   SET leaf_id = :leaf_id
+ WHERE id = :id AND account_id = :account_id;
+
 -- name: parent
 SELECT COALESCE(parent_id, '') AS parent_id
   FROM messages

@@ -52,6 +52,19 @@ SELECT conversation_id
   FROM replies
  WHERE id = :id AND account_id = :account_id;
 
+-- name: followed
+SELECT id
+  FROM messages
+ WHERE parent_id = :id AND account_id = :account_id
+ LIMIT 1;
+
+-- name: resume
+-- A new owner: what the one before may still have to write misses.
+UPDATE replies
+   SET state = 'streaming', reason = '', ended_at = NULL, epoch = epoch + 1
+ WHERE id = :id AND account_id = :account_id AND state NOT IN ('pending', 'streaming')
+RETURNING epoch;
+
 -- name: append
 -- A row for what is new, never an UPDATE of the growing text: that would write it all each time.
 INSERT INTO reply_chunks (reply_id, seq, body)
@@ -65,10 +78,12 @@ UPDATE replies
  WHERE id = :id AND epoch = :epoch AND state = 'pending';
 
 -- name: end
+-- The tokens of a reply that was gone on with add up.
 UPDATE replies
-   SET state = :state, reason = :reason, input_tokens = :input_tokens,
-       output_tokens = :output_tokens, cached_tokens = :cached_tokens,
-       reasoning_tokens = :reasoning_tokens, ended_at = :now, epoch = epoch + :raise_epoch
+   SET state = :state, reason = :reason, ended_at = :now, epoch = epoch + :raise_epoch,
+       input_tokens = input_tokens + :input_tokens, output_tokens = output_tokens + :output_tokens,
+       cached_tokens = cached_tokens + :cached_tokens,
+       reasoning_tokens = reasoning_tokens + :reasoning_tokens
  WHERE id = :id AND epoch = :epoch AND state IN ('pending', 'streaming')
 RETURNING id;
 
@@ -87,8 +102,10 @@ SELECT id, epoch
   FROM replies
  WHERE state IN ('pending', 'streaming');
 
--- name: chunks
+-- name: parts
+-- What a reply had when it was gone on with, '' at first, and what came since.
 SELECT body
-  FROM reply_chunks
- WHERE reply_id = :id
+  FROM (SELECT 0 AS seq, text AS body FROM messages WHERE id = :id
+        UNION ALL
+        SELECT seq, body FROM reply_chunks WHERE reply_id = :id) AS parts
  ORDER BY seq;

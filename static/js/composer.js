@@ -44,7 +44,8 @@ function restore() {
     if (draft.sentKey) key.value = area.form.dataset.sent = draft.sentKey;
   }
   grow(area);
-  if (fine.matches && !document.querySelector(":popover-open")) area.focus({ preventScroll: true });
+  // Who came to a certain message goes on from there.
+  if (fine.matches && !location.hash && !document.querySelector(":popover-open")) area.focus({ preventScroll: true });
 }
 
 document.addEventListener("input", ({ target }) => {

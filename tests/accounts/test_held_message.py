@@ -164,3 +164,30 @@ async def test_other_writes_are_not_repeated(site: Site, ada: Person, path: str)
     after = await rows(site, f"SELECT * FROM conversations WHERE {MINE}", email=ada.email)
     assert asked.status == 401
     assert after == before
+
+
+async def test_a_changed_question_survives_the_log_in(site: Site, ada: Person) -> None:
+    sent = await ada.send("First?")
+    await ada.watched(reply_of(sent))
+    question = str(sent.one("[data-role=user]")["id"]).removeprefix("m-")
+    await expire(site, ada)
+
+    page = await logged_in(ada, await ada.post(f"/messages/{question}/versions", a_form()))
+
+    assert page.words("[data-role=user] .versions") == "2/2"
+    assert await questions(site, ada) == ["First?", TEXT]
+    await ada.watched(reply_of(page))
+
+
+async def test_a_message_below_an_older_version_stays_there(site: Site, ada: Person) -> None:
+    sent = await ada.send("First?")
+    await ada.watched(reply_of(sent))
+    newer = await ada.partial(f"/replies/{reply_of(sent)}/retry")
+    await ada.watched(reply_of(newer))
+    await expire(site, ada)
+
+    path = f"/conversations/{conversation_of(sent)}/messages"
+    page = await logged_in(ada, await ada.post(path, a_form() | {"parent": reply_of(sent)}))
+
+    await ada.watched(reply_of(page))
+    assert page.one("[data-reply]")["data-reply"] == reply_of(sent)

@@ -138,6 +138,7 @@ async def test_the_keyboard_reaches_everything_and_shows_where_it_is(
         "Log out",
         "Hello",
         "Messages",
+        "Edit",
         "Copy",
         "Retry",
         "Your message",

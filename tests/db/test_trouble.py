@@ -13,7 +13,8 @@ from chat.db.sqlite import SQLite
 from chat.errors import Unavailable
 from chat.providers.domain import Model
 from chat.replies.domain import Ending
-from chat.replies.repository import Chunk, Draft, Limits, ReplyRepository
+from chat.replies.repository import Draft, Limits, ReplyRepository
+from chat.replies.writing import Chunk, WritingRepository
 
 MODEL = Model("m/m", "m", "m")
 LIMITS = Limits(at_once=10, a_minute=1000)
@@ -47,9 +48,9 @@ async def free(db: SQLite) -> None:
 
 
 async def test_a_send_on_a_full_disk_leaves_the_conversation_as_it_was(db: SQLite) -> None:
-    replies = ReplyRepository(db)
+    replies, writing = ReplyRepository(db), WritingRepository(db)
     first = await replies.begin(Draft("hello", MODEL, "k1"), "ada", "", 1, LIMITS)
-    await replies.end(first.reply.id, 1, "answer", "<p>answer</p>", Ending("complete"), 2)
+    await writing.end(first.reply.id, 1, "answer", "<p>answer</p>", Ending("complete"), 2)
     everything = reads("SELECT * FROM conversations")
     before = [dict(row) for row in await db.all(everything)]
 
@@ -65,18 +66,18 @@ async def test_a_send_on_a_full_disk_leaves_the_conversation_as_it_was(db: SQLit
 
 
 async def test_an_ending_on_a_full_disk_keeps_the_text_so_far(db: SQLite) -> None:
-    replies = ReplyRepository(db)
+    replies, writing = ReplyRepository(db), WritingRepository(db)
     begun = await replies.begin(Draft("hello", MODEL, "k1"), "ada", "", 1, LIMITS)
     text = "y" * 60_000
-    await replies.append([Chunk(begun.reply.id, 1, 1, text)])
+    await writing.append([Chunk(begun.reply.id, 1, 1, text)])
 
     await fill(db)
     with pytest.raises(Unavailable):
-        await replies.end(begun.reply.id, 1, text, f"<p>{text}</p>", Ending("complete"), 2)
+        await writing.end(begun.reply.id, 1, text, f"<p>{text}</p>", Ending("complete"), 2)
     await free(db)
 
-    assert await replies.text_so_far(begun.reply.id) == text
-    assert await replies.end(begun.reply.id, 1, text, "", Ending("complete"), 3)
+    assert await writing.text_so_far(begun.reply.id) == text
+    assert await writing.end(begun.reply.id, 1, text, "", Ending("complete"), 3)
 
 
 async def test_a_cancellation_at_any_step_is_one_and_leaves_all_or_nothing(db: SQLite) -> None:

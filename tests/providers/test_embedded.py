@@ -19,7 +19,7 @@ import openai
 import pytest
 import pytest_asyncio
 
-from chat.providers.domain import Done, ProviderError, TextDelta, Usage
+from chat.providers.domain import Done, ProviderError, TextDelta, Turn, Usage
 from chat.providers.embedded import SLOTS, Embedded
 from chat.settings import read
 from tests.providers.embedded_child import (
@@ -95,6 +95,15 @@ async def test_an_answer_ends_at_the_cap(model: Embedded) -> None:
     usage = next(event for event in events if isinstance(event, Usage))
     assert (events[-1], usage.output) == (Done("length"), 8)
     await brief.close()
+
+
+async def test_an_answer_that_was_begun_is_gone_on_with(model: Embedded) -> None:
+    turns = Turn("user", "Count from one to ten."), Turn("assistant", "one, two, three, four,")
+
+    async with aclosing(model.stream(replace(asked(model, ""), turns=turns))) as events:
+        told = [event async for event in events]
+
+    assert text_of(told).lstrip().startswith("five")
 
 
 async def test_a_stop_ends_the_work_and_the_next_question_is_answered(model: Embedded) -> None:

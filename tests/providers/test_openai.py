@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -12,7 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from llmock.pytest_plugin import LLMock
 
-from chat.providers.domain import Done, Event, ProviderError, TextDelta, Usage
+from chat.providers.domain import (
+    CONTINUE,
+    Done,
+    Event,
+    ProviderError,
+    TextDelta,
+    Turn,
+    Usage,
+)
 from chat.providers.http import Limits, session
 from chat.providers.openai import OpenAI
 from tests.providers.wire import (
@@ -54,6 +63,22 @@ async def test_the_request_says_what_was_asked(upstream: Upstream, provider: Ope
     ]
     assert "accept-encoding: identity" in upstream.heads[0].lower()
     assert "authorization" not in upstream.heads[0].lower()
+
+
+async def test_an_answer_that_was_begun_is_gone_on_with(
+    upstream: Upstream, http: aiohttp.ClientSession
+) -> None:
+    """llama.cpp goes on behind an assistant's turn; the others would begin a new answer."""
+    begun = replace(prompt("What?"), turns=(Turn("user", "What?"), Turn("assistant", "It is")))
+    for goes_on in (False, True):
+        upstream.answer(HI, END)
+        provider = OpenAI("o", "O", upstream.url, "", http, limits=FAST, goes_on=goes_on)
+        await told(provider, begun)
+
+    words, prefilled = (body["messages"] for body in upstream.bodies)
+    assert [turn["content"] for turn in words] == ["What?", "It is", CONTINUE]
+    assert [turn["role"] for turn in words] == ["user", "assistant", "user"]
+    assert prefilled == words[:2]
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ async def test_an_older_reply_leads_to_a_branch_of_its_own(
     retried = await ada.partial(f"/replies/{reply_of(sent)}/retry")
 
     target = retried.headers["HX-Redirect"]
-    assert target.startswith(f"/conversations/{conversation_of(sent)}#m-")
+    assert target.startswith(f"/conversations/{conversation_of(sent)}?at=")
     page = await ada.get(target)
     await ada.watched(reply_of(page))
     assert len(page.html.select("[data-role=user]")) == 1

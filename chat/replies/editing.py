@@ -1,0 +1,46 @@
+"""A question is changed: what was asked stays, and a new version of it is asked beside it."""
+
+from dataclasses import replace
+
+from quart import Blueprint, Response, request
+from quart_auth import login_required
+
+from chat.accounts import visitor
+from chat.conversations.composing import Edit
+from chat.conversations.composing import edit as form_of
+from chat.conversations.domain import Conversation
+from chat.conversations.views import conversations, history, through, whole
+from chat.errors import ChatError
+from chat.replies import sending
+from chat.web.failures import marked, sentence
+from chat.web.hypermedia import Answer, elsewhere, page, partial
+
+blueprint = Blueprint("editing", __name__)
+
+
+@blueprint.get("/messages/<message_id>/versions")
+@login_required
+async def edit(message_id: str) -> Answer:
+    """The conversation, with the form for a new version in the place of a question."""
+    conversation, text = await conversations().question(message_id, visitor.account_id())
+    return await _page(conversation, form_of(message_id, text))
+
+
+@blueprint.post("/messages/<message_id>/versions")
+@login_required
+async def add(message_id: str) -> Answer:
+    conversation, text = await conversations().question(message_id, visitor.account_id())
+    try:
+        started = await sending.edit(message_id, conversation)
+    except ChatError as error:
+        if partial():
+            raise
+        form = form_of(message_id, (await request.form).get("text", text))
+        refused = replace(form, problem=sentence(error), code=error.code)
+        return marked(await _page(conversation, refused), error)
+    return elsewhere(through(conversation.id, started.question.id))
+
+
+async def _page(conversation: Conversation, form: Edit) -> Response:
+    context = await whole(conversation, at=form.message_id)
+    return await page("conversations/show.html", history=await history(), edit=form, **context)
