@@ -152,9 +152,12 @@ async def test_a_whole_talk_needs_no_mouse(tab: TabMaker, upstream: Upstream) ->
     await page.keyboard.type("Hello")
     await page.keyboard.press("Enter")
     await answered(page)
+    await page.wait_for_function("document.activeElement.matches('#composer textarea')")
     await page.keyboard.press("Tab")
+    await page.wait_for_function("document.activeElement.id === 'model'")
     async with page.expect_response("**/model"):
         await page.keyboard.press("Enter")
+        await page.wait_for_function("document.querySelector('#model').matches(':open')")
         await page.keyboard.type("large")
         await page.keyboard.press("Enter")
     await page.focus(BOX)
