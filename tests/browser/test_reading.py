@@ -158,7 +158,8 @@ async def test_a_whole_talk_needs_no_mouse(tab: TabMaker, upstream: Upstream) ->
     async with page.expect_response("**/model"):
         await page.keyboard.press("Enter")
         await page.wait_for_function("document.querySelector('#model').matches(':open')")
-        await page.keyboard.type("large")
+        await page.keyboard.press("ArrowDown")
+        await page.wait_for_function("document.activeElement.value === 'openai/large'")
         await page.keyboard.press("Enter")
     await page.focus(BOX)
     await page.keyboard.type("And you?")
