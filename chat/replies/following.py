@@ -3,8 +3,11 @@
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
+from markupsafe import escape
+
 from chat.replies.live import Live
 from chat.web.blocks import growth
+from chat.web.i18n import gettext
 
 
 class Step(NamedTuple):
@@ -29,6 +32,14 @@ async def follow(live: Live, held: int) -> AsyncIterator[Step | None]:
             yield None
 
 
+def warning(live: Live) -> str:
+    """HTML in the reader's language while what is shown may be lost, else ''."""
+    if not live.unsaved:
+        return ""
+    words = gettext("This text cannot be saved at the moment. We keep trying.")
+    return f'<p class="unsaved">{escape(words)}</p>'
+
+
 class _Page:
     """What one watching page holds."""
 
@@ -36,6 +47,7 @@ class _Page:
         self.seen = 0
         self._held = held
         self._tail: str | None = None
+        self._warning = None if held >= 0 else ""  # who comes back may have been warned before
         self._id = f"#m-{reply_id}"
 
     def step(self, live: Live) -> Step:
@@ -48,7 +60,10 @@ class _Page:
             parts.append(_part(f"{self._id}-blocks", "beforeend", blocks))
         if live.tail != self._tail:
             parts.append(self._tail_step(live.tail))
+        if (said := warning(live)) != self._warning:
+            parts.append(_part(f"{self._id}-warning", "innerHTML", said))
         self.seen, self._held, self._tail = live.shown, live.count, live.tail
+        self._warning = said
         return Step("".join(parts), live.count)
 
     def _tail_step(self, tail: str) -> str:

@@ -71,6 +71,7 @@ class Generation:
         """A chunk that could not be stored: it goes along with the next one."""
         self._unsaved.insert(0, chunk.body)
         self._seq -= 1
+        self.live.tell(unsaved=True)
 
     async def _ask(self, prepare: Preparation) -> Ending:
         if self._cancelled:
@@ -138,6 +139,7 @@ class Generation:
                 return
             except Unavailable:
                 log.warning("reply %s: its ending cannot be stored yet", self.live.reply_id)
+                self.live.tell(unsaved=True)
             except Exception:
                 log.exception("reply %s: its ending cannot be stored", self.live.reply_id)
                 if turn >= MISTAKES:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from quart import current_app
@@ -22,7 +21,7 @@ log = logging.getLogger(__name__)
 SAVE_EVERY = 0.25  # seconds
 LOOK_EVERY = 4  # savings between two looks for replies that were deleted meanwhile
 PULSE_EVERY = 1.5  # seconds between two pulses, at which watchers look at their session
-STOPPED_WITHIN = 3  # seconds
+PATIENCE = 6.0  # seconds that a stop waits for the database, longer than a writer does
 
 
 class Generations:
@@ -73,19 +72,22 @@ class Generations:
         return found.live if found else None
 
     async def stop(self, reply_id: str) -> None:
-        """Closes the provider's connection; returns when the text so far is stored, or soon.
+        """Closes the provider's connection and waits until the text so far is stored.
 
         To be called for a reply that is pending or streaming; one that is not begun here yet is
-        stopped as it begins.
+        stopped as it begins. Unavailable when storing takes too long: it has stopped all the same.
         """
         found = self._running.get(reply_id)
         if found is None:
             self._early.add(reply_id)
             return
         found.cancel("stopped")
-        with suppress(TimeoutError):
-            async with asyncio.timeout(STOPPED_WITHIN):
+        try:
+            async with asyncio.timeout(PATIENCE):
                 await found.live.ended()
+        except TimeoutError as error:
+            raise Unavailable("The answer has stopped, but it cannot be saved at the moment.",
+                              code="busy", retry_after=5) from error  # fmt: skip
 
     async def recover(self) -> int:
         """Marks what a process that is gone left unfinished; answers how many replies.
@@ -128,7 +130,7 @@ class Generations:
                 generation.live.pulse()
 
     async def _save_forever(self) -> None:
-        turn = 0
+        turn, behind = 0, False
         while True:
             await asyncio.sleep(SAVE_EVERY)
             turn += 1
@@ -136,8 +138,11 @@ class Generations:
                 await self._save()
                 if self._running and turn % LOOK_EVERY == 0:
                     await self._forget_deleted()
+                behind = False
             except Unavailable:
-                log.warning("the text of running replies cannot be saved yet")
+                if not behind:  # once: logs may share the disk that is full
+                    log.warning("the text of running replies cannot be saved yet")
+                behind = True
             except Exception:
                 log.exception("saving the text of running replies failed")
 
@@ -151,6 +156,9 @@ class Generations:
         except Exception:
             self._put_back(chunks)
             raise
+        for chunk in chunks:
+            if generation := self._running.get(chunk.reply_id):
+                generation.live.tell(unsaved=False)
 
     def _put_back(self, chunks: list[Chunk]) -> None:
         for chunk in chunks:

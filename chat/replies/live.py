@@ -14,8 +14,9 @@ TICK = 0.1  # seconds between two renderings
 class Live:
     """Fed by its generation, read by any number of followers.
 
-    `shown` counts renderings: a follower that has seen number n waits for the next one. Memory
-    is the text and its blocks once, however many follow and however slowly they read.
+    `shown` counts renderings: a follower that has seen number n waits for the next one. `unsaved`
+    says that what is shown may be lost: the database takes nothing for a while. Memory is the text
+    and its blocks once, however many follow and however slowly they read.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Live:
         self.shown = 0
         self.count = 0  # finished blocks, as of the last rendering
         self.tail = ""  # HTML of the open end, as of the last rendering
+        self.unsaved = False
         self._document = Document()
         self._busy = asyncio.Lock()  # a rendering may be under way in a thread
         self._incoming: list[str] = []
@@ -73,6 +75,12 @@ class Live:
         """Lets everybody who waits look around: one timer for all instead of one for each."""
         self._pulse += 1
         self._wake()
+
+    def tell(self, *, unsaved: bool) -> None:
+        if unsaved != self.unsaved:
+            self.unsaved = unsaved
+            self.shown += 1
+            self._wake()
 
     async def ended(self) -> None:
         while self.ending is None:

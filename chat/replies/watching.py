@@ -13,7 +13,7 @@ from chat.conversations.composing import composer, picker
 from chat.conversations.domain import Message
 from chat.conversations.views import conversations, history, versioned, whole
 from chat.errors import NotFound, OverLimit, Unavailable
-from chat.replies.following import Step, follow
+from chat.replies.following import Step, follow, warning
 from chat.replies.generations import current_generations
 from chat.replies.live import Live
 from chat.replies.sending import replies
@@ -92,7 +92,7 @@ async def _growing(reply: Message) -> AsyncGenerator[str, None]:
     async for step in _watched(reply.id, live, -1):
         if live and step:
             blocks, held = live.blocks(held), live.count
-            yield f'{"".join(blocks)}<div class="tail">{live.tail}</div>\n'
+            yield f'{"".join(blocks)}<div class="tail">{live.tail}{warning(live)}</div>\n'
     if live and live.ending:
         yield "".join(live.blocks(held))
     elif not live:

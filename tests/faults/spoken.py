@@ -37,6 +37,7 @@ class Watcher:
     def __init__(self, person: Person, reply: str) -> None:
         self.reply = reply
         self.seen: list[tuple[float, list[str]]] = []  # (monotonic time, all words shown then)
+        self.warning = ""
         self.final: Tag | None = None
         self.ended_at = 0.0
         self._person = person
@@ -68,6 +69,8 @@ class Watcher:
                 self._blocks = f"{self._blocks} {text}" if grows else text
             elif target.startswith(f"#m-{self.reply}-tail"):
                 self._tail = self._tail + text if grows else text
+            elif target == f"#m-{self.reply}-warning":
+                self.warning = text
         self.seen.append((time.monotonic(), f"{self._blocks} {self._tail}".split()))
 
 
