@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,8 @@ class SQLite:
 
     async def close(self) -> None:
         async with self._turn:
-            await self._writer.execute("PRAGMA optimize")
+            with suppress(sqlite3.Error):  # a connection left open would hold the process for ever
+                await self._writer.execute("PRAGMA optimize")
         for connection in reversed(self._all):  # the writer last: it checkpoints
             await connection.close()
 

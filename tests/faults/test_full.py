@@ -4,6 +4,7 @@ import asyncio
 import os
 import resource
 import secrets
+import signal
 import sqlite3
 import subprocess
 import time
@@ -15,7 +16,7 @@ from typing import Protocol
 
 import pytest
 
-from tests.faults.process import Process, serving, until
+from tests.faults.process import Process, environment, serving, start, until
 from tests.faults.spoken import Disk, Spoken, Watcher
 from tests.people import Answer as Page
 from tests.people import Person, reply_of
@@ -233,6 +234,32 @@ async def test_a_stop_does_not_wait_for_room(
         await watcher.task
     assert watcher.final and watcher.final["data-state"] == "stopped"
     assert Disk(place.data, tmp_path / "copy").texts[watcher.reply].split()[: len(shown)] == shown
+
+
+async def test_without_room_it_leaves_in_time_and_does_not_start(
+    place: Place, process: Process, person: Person, upstream: Upstream, tmp_path: Path
+) -> None:
+    upstream.will(Answer(Spoken("w", 2_000), pause=0.01))
+    watcher = await _watched(Sends(person), "hello")
+    place.fill(process)
+    await until(lambda: watcher.warning)
+
+    process.signal(signal.SIGTERM)
+    await process.left(within=9)
+    watcher.task.cancel()
+    assert tracebacks(process) == []
+    env = environment(place.data, OPENAI_BASE_URL=upstream.url)
+    if isinstance(place, SmallDisk):  # the quota went with the process
+        again = await start("serve", env=env)
+        try:
+            assert await again.left(within=10) == 1
+        finally:
+            await again.kill()
+        assert "Prosa could not start" in again.lines[-1]
+        place.free(again)
+    async with serving(place.data, OPENAI_BASE_URL=upstream.url):
+        found = Disk(place.data, tmp_path / "copy")
+    assert (found.damage, set(found.states.values())) == (["ok"], {"interrupted"})
 
 
 async def _watched(sends: Sends, text: str) -> Watcher:
