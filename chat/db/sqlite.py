@@ -57,6 +57,7 @@ class SQLite:
             self._readers.put_nowait(reader)
         self._turn = asyncio.Lock()  # first come, first served
         self._patience = PATIENCE  # as the writer has it at the moment
+        self._failing = False  # since the last commit
         self._group: _Group | None = None
         self._committing: set[asyncio.Task[None]] = set()
 
@@ -192,10 +193,13 @@ class SQLite:
                 # Not commit(): that is silent when a full disk has ended the transaction.
                 await self._writer.execute("COMMIT")
             except Exception as error:
-                log.error("Nothing could be committed: %s", error)
+                if not self._failing:  # once: logs may share the disk that is full
+                    log.error("Nothing could be committed: %s", error)
+                self._failing = True
                 group.committed.set_exception(_unsaved())  # first: nobody waits if that fails too
                 await self._writer.rollback()
             else:
+                self._failing = False
                 group.committed.set_result(None)
 
     async def _undo(self, group: _Group, *, nested: bool, whole: bool) -> None:
