@@ -10,7 +10,7 @@ _patterns: dict[tuple[str, ...], str] = {}
 
 
 def address(endpoint: str, **values: Any) -> str:
-    """The same as `url_for(endpoint, **values)`, ten times as fast where the values are ids."""
+    """The same as `url_for(endpoint, **values)`, about four times as fast for ids."""
     plain = all(isinstance(value, str) and _PLAIN.fullmatch(value) for value in values.values())
     if not plain:
         return url_for(endpoint, **values)

@@ -1,4 +1,4 @@
-"""Templates, rendered synchronously: nothing in them waits, and waiting would cost twice."""
+"""Templates, rendered synchronously: nothing in them waits, so nothing need be async."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
