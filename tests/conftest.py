@@ -1,14 +1,15 @@
 """What every test can ask for: a running installation, a model server, and its people."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from chat.accounts import passwords
-from tests import site as sites
+from tests import databases
 from tests import upstream as upstreams
+from tests.databases import Installer, Server
 from tests.people import Person
 from tests.site import Site
 from tests.upstream import Upstream
@@ -29,21 +30,39 @@ async def upstream() -> AsyncIterator[Upstream]:
 
 
 @pytest.fixture(scope="session")
-async def site(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server for all tests; each brings databases of its own."""
+    with databases.serving() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Installer:
+    """Whoever asks for this, or for a site, is tested on both."""
+    on_sqlite = request.param == "sqlite"
+    return Installer(None if on_sqlite else request.getfixturevalue("postgres"))
+
+
+@pytest.fixture(scope="session")
+async def site(
+    database: Installer, upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Site]:
     """One installation for all tests; each brings accounts of its own."""
     folder = tmp_path_factory.mktemp("site")
-    async with sites.running(folder, {"OPENAI_BASE_URL": upstream.url}) as found:
+    async with database.running(folder, {"OPENAI_BASE_URL": upstream.url}) as found:
         yield found
 
 
 @pytest.fixture
-async def make_site(upstream: Upstream, tmp_path: Path) -> AsyncIterator[SiteMaker]:
+async def make_site(
+    database: Installer, upstream: Upstream, tmp_path: Path
+) -> AsyncIterator[SiteMaker]:
     """An installation of a test's own: `await make_site(LIMIT_SENDS="2")`."""
     async with AsyncExitStack() as stack:
 
         async def make(folder: Path = tmp_path, **env: str) -> Site:
             given = {"OPENAI_BASE_URL": upstream.url, **env}
-            return await stack.enter_async_context(sites.running(folder, given))
+            return await stack.enter_async_context(database.running(folder, given))
 
         yield make
 

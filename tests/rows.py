@@ -5,13 +5,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from chat.db.queries import Query
+from chat.db.queries import query
 from tests.site import Site
 
 
 async def rows(site: Site, sql: str, **values: object) -> list[dict[str, Any]]:
     """The rows of a SELECT with parameters by name."""
-    found = await site.db.all(Query("test", sql, tuple(values), writes=False), **values)
+    found = await site.db.all(query("test", sql), **values)
     return [dict(row) for row in found]
 
 
@@ -21,7 +21,7 @@ async def count(site: Site, table: str, condition: str = "1 = 1", **values: obje
 
 
 async def change(site: Site, sql: str, **values: object) -> None:
-    await site.db.run(Query("test", sql, tuple(values), writes=True), **values)
+    await site.db.run(query("test", sql), **values)
 
 
 async def state(site: Site, reply: str) -> str:
@@ -32,6 +32,15 @@ async def state(site: Site, reply: str) -> str:
 async def text_of(site: Site, message: str) -> str:
     found = await rows(site, "SELECT text FROM messages WHERE id = :id", id=message)
     return str(found[0]["text"])
+
+
+async def interrupted(site: Site, reply: str) -> None:
+    """Returns once what a process left that is gone is marked: 15 s where it may have lived on."""
+
+    async def marked() -> bool:
+        return await state(site, reply) == "interrupted"
+
+    await until(marked, within=15)
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, within: float) -> float:

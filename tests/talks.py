@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 
-from chat.db.queries import Query
+from chat.db.queries import query
 from tests.people import Person
 from tests.rows import rows
 from tests.site import Site
@@ -64,5 +64,4 @@ async def _write(
     owner = (await rows(site, sql, email=person.email))[0]
     async with site.db.transaction() as tx:
         for text, values in statements:
-            query = Query("test", text, (), writes=True)
-            await tx.many(query, [{**owner, **each} for each in values])
+            await tx.many(query("test", text), [{**owner, **each} for each in values])

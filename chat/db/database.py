@@ -1,18 +1,23 @@
-"""What every database can do: one, all, value, run, and transaction."""
+"""What every database can do: the verbs on statements, and what its processes tell each other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from chat.db.queries import Query
 
 Row = Mapping[str, Any]
+# Called with each note, and with '' when some may have been missed.
+Hearer = Callable[[str], None]
+CHANNEL = "prosa"
+LONGEST_NOTE = 7_999  # bytes
 
 
 class Statements(Protocol):
-    """The four verbs on statements; parameters by name.
+    """The verbs on statements; parameters by name.
 
-    Errors: NotFound from `one` without a row, Unavailable when the database is locked or full.
+    Errors: NotFound from `one` without a row, Unavailable when the database cannot be reached, or
+    is locked or full.
     """
 
     async def one(self, query: Query, **values: object) -> Row: ...
@@ -32,12 +37,39 @@ class Statements(Protocol):
         ...
 
 
+class Transaction(Statements, Protocol):
+    async def lock(self, name: str) -> None:
+        """Waits until no other transaction holds this name; it is held until the end of this one.
+
+        For what is looked up first and written then. SQLite's transactions are alone anyway.
+        """
+        ...
+
+    async def tell(self, notes: Sequence[str]) -> None:
+        """Every process that shares the database hears these, once this is committed.
+
+        A note has at most LONGEST_NOTE bytes. It may be lost: rows are the truth.
+        """
+        ...
+
+
 class Database(Statements, Protocol):
-    def transaction(self) -> AbstractAsyncContextManager[Statements]:
+    """`shared`: other processes may use it at the same time. `worker`: the number of this one."""
+
+    shared: bool
+
+    @property
+    def worker(self) -> int: ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """All of its statements or none; committed and on disk when the block is left.
 
         The block holds up other writers: it must await nothing but its own statements.
         """
+        ...
+
+    def hear(self, hearer: Hearer) -> None:
+        """From now on `hearer` is called with the notes of all processes, this one among them."""
         ...
 
     async def close(self) -> None: ...

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiosqlite
 
-from chat.db.database import Row, Statements
+from chat.db.database import Hearer, Row, Transaction
 from chat.db.migrations import migrate_sqlite
 from chat.db.queries import Query
 from chat.errors import NotFound, Unavailable
@@ -48,6 +48,9 @@ class _Group:
 
 class SQLite:
     """One file, one process. Readers see what is committed; writers queue and commit in groups."""
+
+    shared = False
+    worker = 0
 
     def __init__(self, writer: aiosqlite.Connection, readers: list[aiosqlite.Connection]) -> None:
         self._writer = writer
@@ -112,9 +115,12 @@ class SQLite:
             await connection.executemany(query.text, rows)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Statements]:
+    async def transaction(self) -> AsyncIterator[Transaction]:
         async with self._write(savepoint=True) as connection:
             yield _Transaction(connection)
+
+    def hear(self, hearer: Hearer) -> None:
+        """There is nobody else to be heard."""
 
     @asynccontextmanager
     async def _for(self, query: Query) -> AsyncIterator[aiosqlite.Connection]:
@@ -234,6 +240,12 @@ class _Transaction:
 
     async def many(self, query: Query, rows: Sequence[Mapping[str, object]]) -> None:
         await self._connection.executemany(query.text, rows)
+
+    async def lock(self, name: str) -> None:
+        """There is one writer at a time."""
+
+    async def tell(self, notes: Sequence[str]) -> None:
+        """The one process knows already."""
 
 
 async def _connect(

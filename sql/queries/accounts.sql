@@ -47,7 +47,7 @@ SELECT a.id, a.email, a.role, a.language, a.theme, a.model,
  WHERE s.hash = :hash;
 
 -- name: session_lives
-SELECT 1
+SELECT 1 AS lives
   FROM sessions
  WHERE id = :session_id AND account_id = :account_id;
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chat.accounts.domain import DAY
-from tests import site as sites
+from tests.databases import Installer
 from tests.people import PASSWORD, Event, Person, conversation_of, reply_of
 from tests.people import Answer as Page
 from tests.rows import count, rows
@@ -145,11 +145,11 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="module")
 async def timed(
-    clock: Clock, upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
+    database: Installer, clock: Clock, upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Site]:
     """An installation that goes by our clock."""
     folder = tmp_path_factory.mktemp("timed")
-    async with sites.running(folder, {"OPENAI_BASE_URL": upstream.url}, clock) as found:
+    async with database.running(folder, {"OPENAI_BASE_URL": upstream.url}, clock) as found:
         yield found
 
 
@@ -203,15 +203,15 @@ async def test_looking_at_a_page_is_not_written_down_each_time(
 
 
 async def test_sessions_that_have_ended_are_swept_at_the_start(
-    upstream: Upstream, tmp_path: Path, people: Callable[..., Person]
+    database: Installer, upstream: Upstream, tmp_path: Path, people: Callable[..., Person]
 ) -> None:
     clock, env = Clock(), {"OPENAI_BASE_URL": upstream.url}
-    async with sites.running(tmp_path, env, clock) as site:
+    async with database.running(tmp_path, env, clock) as site:
         ada = people(site)
         await ada.register()
         before = await count(site, "sessions")
     clock.now += 31 * DAY
-    async with sites.running(tmp_path, env, clock) as site:
+    async with database.running(tmp_path, env, clock) as site:
         after = await count(site, "sessions")
 
     assert (before, after) == (1, 0)

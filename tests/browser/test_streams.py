@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page
 
-from tests import site as sites
 from tests.browser.cable import laid
 from tests.browser.chromium import answered, reply, reply_id, says, send, settled, sign_up
 from tests.browser.conftest import TabMaker, WindowMaker
 from tests.browser.texts import DOCUMENT, pieces
+from tests.databases import Installer
 from tests.people import PASSWORD, Person
 from tests.rows import rows, state, until
 from tests.site import Site
@@ -179,13 +179,13 @@ async def test_a_cut_network_is_caught_up_with(
 
 @pytest.mark.parametrize("crash", [False, True], ids=["in_order", "by_a_crash"])
 async def test_a_restart_in_the_middle_leaves_what_had_come_and_a_retry(
-    tmp_path: Path, upstream: Upstream, window: WindowMaker, crash: bool
+    database: Installer, tmp_path: Path, upstream: Upstream, window: WindowMaker, crash: bool
 ) -> None:
     """A crash, as the page sees it: the connection breaks, and another process answers later."""
     env = {"OPENAI_BASE_URL": upstream.url}
     page = await (await window()).new_page()
     async with AsyncExitStack() as first, laid("http://127.0.0.1") as cable:
-        before = await first.enter_async_context(sites.running(tmp_path, env))
+        before = await first.enter_async_context(database.running(tmp_path, env))
         cable.plug(before.base)
         await sign_up(page, cable.base, "ada@example.com", PASSWORD)
         upstream.will(Answer(["Begun, ", "and"], held=asyncio.Event()), Answer(["All of it."]))
@@ -194,7 +194,7 @@ async def test_a_restart_in_the_middle_leaves_what_had_come_and_a_retry(
         if crash:
             cable.cut()
         await first.aclose()
-        async with sites.running(tmp_path, env) as after:
+        async with database.running(tmp_path, env) as after:
             cable.plug(after.base)
             await page.wait_for_selector("[data-reply][data-state=interrupted]")
             assert (await reply(page).inner_text()).strip() == "Begun,"

@@ -1,15 +1,21 @@
 """Every statement is prepared against the migrated schema: a misspelt column fails here."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
 
+from chat.db.postgres import Postgres
 from chat.db.queries import FOLDER, Query, load_queries
 from chat.db.sqlite import SQLite
+from tests.databases import Server
 
-FEATURES = sorted(path.stem for path in FOLDER.glob("*.sql"))
+FEATURES = sorted({path.name.partition(".")[0] for path in FOLDER.glob("*.sql")})
 ALL = [
     pytest.param(query, id=f"{feature}.{name}")
     for feature in FEATURES
@@ -24,11 +30,42 @@ async def db(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SQLite]:
     await opened.close()
 
 
+@pytest.fixture(scope="module")
+async def plain(postgres: Server) -> AsyncIterator[Any]:
+    """A connection of the driver's own to a migrated PostgreSQL."""
+    url = await postgres.create()
+    await (await Postgres.open(url)).close()
+    connection = await asyncpg.connect(url)
+    yield connection
+    await connection.close()
+
+
 @pytest.mark.parametrize("query", ALL)
-async def test_is_understood_by_the_database(db: SQLite, query: Query) -> None:
-    explained = Query(query.name, f"EXPLAIN {query.text}", query.names, writes=False)
+async def test_is_understood_by_sqlite(db: SQLite, query: Query) -> None:
+    explained = replace(query, text=f"EXPLAIN {query.text}", writes=False)
     steps = await db.all(explained, **dict.fromkeys(query.names))
     assert steps
+
+
+@pytest.mark.parametrize("query", ALL)
+async def test_is_understood_by_postgres_and_answers_the_same_columns(
+    db: SQLite, plain: Any, query: Query
+) -> None:
+    prepared = await plain.prepare(query.postgres)
+
+    assert len(prepared.get_parameters()) == len(query.names)
+    assert {kind.name for kind in prepared.get_parameters()} <= {"text", "int8", "int4"}
+    assert [column.name for column in prepared.get_attributes()] == await columns(db, query)
+
+
+async def columns(db: SQLite, query: Query) -> list[str]:
+    """What SQLite answers; of a write, which is not tried here, what it says that it returns."""
+    if query.writes:
+        return re.findall(r"\w+", query.text.partition("RETURNING")[2])
+    cursor = await db._writer.execute(query.text, dict.fromkeys(query.names, 0))
+    found = [column[0] for column in cursor.description]
+    await cursor.close()
+    return found
 
 
 @pytest.mark.parametrize("query", ALL)

@@ -3,18 +3,19 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from chat.conversations.repository import SQL as CONVERSATIONS
-from chat.db.queries import Query, load_queries
+from chat.db.queries import Query, load_queries, query
 from chat.db.sqlite import SQLite
 from chat.errors import Unavailable
 from chat.providers.domain import Model
-from chat.replies.domain import Ending
+from chat.replies.domain import Chunk, Ending
 from chat.replies.repository import Draft, Limits, ReplyRepository
-from chat.replies.writing import Chunk, WritingRepository
+from chat.replies.writing import WritingRepository
 
 MODEL = Model("m/m", "m", "m")
 LIMITS = Limits(at_once=10, a_minute=1000)
@@ -22,11 +23,11 @@ COUNT = load_queries("throttles")["count"]
 
 
 def writes(text: str) -> Query:
-    return Query("written", text, (), writes=True)
+    return query("written", text)
 
 
 def reads(text: str) -> Query:
-    return Query("read", text, (), writes=False)
+    return replace(query("read", text), writes=False)
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ async def test_an_ending_on_a_full_disk_keeps_the_text_so_far(db: SQLite) -> Non
         await writing.end(begun.reply.id, 1, text, f"<p>{text}</p>", Ending("complete"), 2)
     await free(db)
 
-    assert await writing.text_so_far(begun.reply.id) == text
+    assert (await writing.progress(begun.reply.id)).parts == [(0, ""), (1, text)]
     assert await writing.end(begun.reply.id, 1, text, "", Ending("complete"), 3)
 
 

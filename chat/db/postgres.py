@@ -1,0 +1,263 @@
+"""PostgreSQL through asyncpg: a pool for statements, a connection of its own for listening."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from chat.db.database import CHANNEL, Hearer, Row, Transaction
+from chat.db.listening import Listening
+from chat.db.migrations import migrate_postgres
+from chat.db.queries import Query
+from chat.errors import NotFound, Unavailable
+from chat.settings import BadSettings
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+MOST = 8  # connections of this process, beside the one that listens
+PATIENCE = 5.0  # seconds that a statement waits for a connection, and for other people's locks
+BACK_SOON = 1.0  # seconds that a server may take to restart
+LONGEST = 30.0  # seconds that a statement may take
+TRIES = 3  # of a statement that stands alone and met others in their way
+AWAY = (asyncpg.CannotConnectNowError, ConnectionRefusedError, FileNotFoundError)
+LOST = (asyncpg.PostgresConnectionError, OSError)  # a TimeoutError is one of these
+# What is wrong with the server or its neighbours, and not with what was asked.
+PASSING = (
+    *LOST,
+    asyncpg.OperatorInterventionError,  # it is shut down, starts up, or was asked to give up
+    asyncpg.InsufficientResourcesError,  # too many connections, no memory, a full disk
+    asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,  # deadlocks
+    asyncpg.ReadOnlySQLTransactionError,  # a standby
+    asyncpg.PostgresIOError,
+)
+
+
+class Postgres:
+    """One database, any number of processes. Every process hears what the others tell."""
+
+    shared = True
+
+    def __init__(self, pool: "asyncpg.Pool", listening: Listening) -> None:
+        self._pool = pool
+        self._listening = listening
+
+    @classmethod
+    async def open(cls, url: str) -> "Postgres":
+        """The migrated database of this address; BadSettings when it cannot be used."""
+        try:
+            connection = await _connect(url)
+            try:
+                await migrate_postgres(connection)
+            finally:
+                await connection.close(timeout=PATIENCE)
+            pool = await asyncpg.create_pool(
+                url, connect=_connect, min_size=1, max_size=MOST, reset=_nothing
+            )
+        except (*PASSING, asyncpg.PostgresError, ValueError) as error:
+            raise BadSettings([f"The database {_shown(url)} cannot be used: {error}."]) from error
+        return cls(pool, Listening(lambda: _connect(url)))
+
+    @property
+    def worker(self) -> int:
+        return self._listening.worker
+
+    async def join(self) -> None:
+        """Becomes one of the processes that serve: with a number, hearing the others."""
+        with _translated():
+            await self._listening.open()
+
+    def hear(self, hearer: Hearer) -> None:
+        self._listening.hearers.append(hearer)
+
+    async def close(self) -> None:
+        await self._listening.close()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    async def one(self, query: Query, **values: object) -> Row:
+        return _only(await self.all(query, **values))
+
+    async def all(self, query: Query, **values: object) -> Sequence[Row]:
+        return await self._alone(query, lambda connection: _fetch(connection, query, values))
+
+    async def value(self, query: Query, **values: object) -> Any:
+        rows = await self.all(query, **values)
+        return _first(rows)
+
+    async def run(self, query: Query, **values: object) -> int:
+        return await self._alone(query, lambda connection: _change(connection, query, values))
+
+    async def many(self, query: Query, rows: Sequence[Mapping[str, object]]) -> None:
+        await self._alone(query, lambda connection: _many(connection, query, rows))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        with _translated():
+            async with self._connection() as connection, connection.transaction():
+                yield _Transaction(connection)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator["asyncpg.Connection"]:
+        """One of the pool, waited for also where the server has no room for a new one."""
+        asked = time.monotonic()
+        while True:
+            try:
+                connection = await self._pool.acquire(timeout=PATIENCE)
+                break
+            except (asyncpg.TooManyConnectionsError, *AWAY) as error:
+                patience = BACK_SOON if isinstance(error, AWAY) else PATIENCE
+                if time.monotonic() - asked > patience:
+                    raise
+                await asyncio.sleep(0.05)
+        try:
+            yield connection
+        finally:
+            await self._pool.release(connection)
+
+    async def _alone(self, query: Query, work: Callable[[Any], Awaitable[T]]) -> T:
+        """A statement by itself: done again where that cannot do anything twice."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                with _translated():
+                    async with self._connection() as connection:
+                        return await work(connection)
+            except Unavailable as error:
+                if not tries_left or not _repeatable(query, error.__cause__):
+                    raise
+        raise AssertionError("unreachable")
+
+
+class _Transaction:
+    """The verbs inside a transaction's block."""
+
+    def __init__(self, connection: "asyncpg.Connection") -> None:
+        self._connection = connection
+
+    async def one(self, query: Query, **values: object) -> Row:
+        return _only(await _fetch(self._connection, query, values))
+
+    async def all(self, query: Query, **values: object) -> Sequence[Row]:
+        return await _fetch(self._connection, query, values)
+
+    async def value(self, query: Query, **values: object) -> Any:
+        return _first(await _fetch(self._connection, query, values))
+
+    async def run(self, query: Query, **values: object) -> int:
+        return await _change(self._connection, query, values)
+
+    async def many(self, query: Query, rows: Sequence[Mapping[str, object]]) -> None:
+        await _many(self._connection, query, rows)
+
+    async def lock(self, name: str) -> None:
+        await self._connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name
+        )
+
+    async def tell(self, notes: Sequence[str]) -> None:
+        await self._connection.execute(
+            "SELECT pg_notify($1, note) FROM unnest($2::TEXT[]) AS note", CHANNEL, list(notes)
+        )
+
+
+async def _connect(url: str, **more: Any) -> "asyncpg.Connection":
+    more.setdefault("timeout", PATIENCE)
+    return await asyncpg.connect(
+        url,
+        command_timeout=LONGEST,
+        server_settings={
+            "application_name": "prosa",
+            "statement_timeout": f"{LONGEST:.0f}s",
+            "lock_timeout": f"{PATIENCE:.0f}s",
+            "idle_in_transaction_session_timeout": f"{LONGEST:.0f}s",
+        },
+        **more,
+    )
+
+
+async def _nothing(_: "asyncpg.Connection") -> None:
+    """Nothing sets anything on a pooled connection that would have to be taken back."""
+
+
+async def _fetch(
+    connection: "asyncpg.Connection", query: Query, values: Mapping[str, object]
+) -> list[Row]:
+    rows: list[Row] = await connection.fetch(query.postgres, *_values(query, values))
+    return rows
+
+
+async def _change(
+    connection: "asyncpg.Connection", query: Query, values: Mapping[str, object]
+) -> int:
+    status: str = await connection.execute(query.postgres, *_values(query, values))
+    count = status.rpartition(" ")[2]
+    return int(count) if count.isdigit() else 0  # what changes no rows says only its own name
+
+
+async def _many(
+    connection: "asyncpg.Connection", query: Query, rows: Sequence[Mapping[str, object]]
+) -> None:
+    await connection.executemany(query.postgres, [_values(query, row) for row in rows])
+
+
+def _values(query: Query, values: Mapping[str, object]) -> list[object]:
+    """In the order of the statement. NUL is what PostgreSQL's text cannot hold."""
+    found = [values[name] for name in query.names]
+    return [
+        value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value
+        for value in found
+    ]
+
+
+def _repeatable(query: Query, cause: BaseException | None) -> bool:
+    """A deadlock's victim has done nothing; of a connection that broke, only reading is sure."""
+    if isinstance(cause, asyncpg.TransactionRollbackError):
+        return True
+    return isinstance(cause, asyncpg.PostgresConnectionError | asyncpg.InterfaceError) and (
+        not query.writes
+    )
+
+
+def _only(rows: Sequence[Row]) -> Row:
+    if not rows:
+        raise NotFound
+    return rows[0]
+
+
+def _first(rows: Sequence[Row]) -> Any:
+    return rows[0][next(iter(rows[0].keys()))] if rows else None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The driver's errors in the words of the domain; mistakes in our SQL stay what they are."""
+    try:
+        yield
+    except PASSING as error:
+        raise _unsaved() from error
+    except asyncpg.InterfaceError as error:  # also what the driver calls wrong parameters
+        if "clos" in str(error):
+            raise _unsaved() from error
+        raise
+
+
+def _unsaved() -> Unavailable:
+    return Unavailable(
+        "Nothing can be saved at the moment. Try again in a few seconds.",
+        code="busy",
+        retry_after=5,
+    )
+
+
+def _shown(url: str) -> str:
+    """The address without its password."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or 'localhost'}{parts.path}"
