@@ -72,7 +72,7 @@ def _set_up_parts(app: Quart, settings: Settings, clock: Clock) -> None:
         async with AsyncExitStack() as opened:  # what is open when a later step fails is closed
             if not settings.postgres:
                 opened.callback(os.close, take_place(settings.database_file))
-            db = await connect(settings)
+            db = await connect(settings, serving=True)
             opened.push_async_callback(db.close)
             catalog = Catalog(settings, Embedded.available(settings))
             opened.push_async_callback(catalog.close)
@@ -83,8 +83,7 @@ def _set_up_parts(app: Quart, settings: Settings, clock: Clock) -> None:
             app.extensions["generations"] = generations
             await SessionRepository(db).end_old(clock())
             await Throttle(db, clock()).forget()
-            await generations.recover()
-            generations.open()
+            await generations.open()
             await catalog.start()
             closing.push_async_callback(opened.pop_all().aclose)
         app.add_background_task(app.extensions["templates"].warm)

@@ -31,3 +31,13 @@ class Started:
     fresh: bool
     epoch: int = 1
     before: Ending | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """`seq` counts from 1 within a reply and an epoch."""
+
+    reply_id: str
+    epoch: int
+    seq: int
+    body: str

@@ -15,9 +15,9 @@ from chat.providers.domain import (
     TextDelta,
     Usage,
 )
-from chat.replies.domain import End, Ending, Started
+from chat.replies.domain import Chunk, End, Ending, Started
 from chat.replies.live import Live
-from chat.replies.writing import Chunk, WritingRepository
+from chat.replies.writing import WritingRepository
 from chat.web.current import Clock
 
 # Who is asked, and what: found out when the reply is begun already, so that a failure ends it.

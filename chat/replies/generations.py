@@ -1,25 +1,28 @@
-"""All replies that this process is writing: begun, saved together, stopped, drained, recovered."""
+"""All replies that this process is writing: begun, saved together, stopped, drained."""
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from quart import current_app
 
 from chat.db.database import Database
 from chat.errors import Unavailable
-from chat.replies.domain import Ending, Started
+from chat.replies import notes
+from chat.replies.domain import Chunk, Started
 from chat.replies.generation import Generation, Preparation
 from chat.replies.live import Live
-from chat.replies.writing import Chunk, WritingRepository
+from chat.replies.mirrors import Mirrors
+from chat.replies.ownership import LOOK_EVERY, Ownership
+from chat.replies.writing import WritingRepository
 from chat.web.current import Clock
-from chat.web.markdown import plain, render
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 SAVE_EVERY = 0.25  # seconds
-LOOK_EVERY = 4  # savings between two looks for replies that were deleted meanwhile
+TELL_EVERY = 0.1  # seconds, in its place where other processes show what is saved
 PULSE_EVERY = 1.5  # seconds between two pulses, at which watchers look at their session
 PATIENCE = 6.0  # seconds that a stop waits for the database, longer than a writer does
 
@@ -28,16 +31,22 @@ class Generations:
     """The registry. Its database is the truth; this is only who is being written here."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
         self._replies = WritingRepository(db)
         self._clock = clock
+        self._ownership = Ownership(self._replies, clock)
+        self._mirrors = Mirrors(self._replies, told=db.shared)
         self._running: dict[str, Generation] = {}
-        self._early: set[str] = set()  # asked to stop before they were begun
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timers: list[asyncio.Task[None]] = []
         self._closing = False
 
-    def open(self) -> None:
-        self._timers = [asyncio.create_task(each) for each in (self._save_forever(), self._pulse())]
+    async def open(self) -> None:
+        if not self._db.shared:
+            await self._ownership.take_over_everything()
+        self._db.hear(self._hear)
+        timers = (self._save_forever(), self._look_forever(), self._pulse())
+        self._timers = [asyncio.create_task(each) for each in timers]
 
     def admit(self) -> None:
         """Unavailable once this process is leaving: another one will take the message."""
@@ -60,53 +69,44 @@ class Generations:
         self._running[reply.id] = generation
         if self._closing:  # stored while we were leaving: it ends as it begins
             generation.cancel("interrupted")
-        if reply.id in self._early:
-            self._early.discard(reply.id)
-            generation.cancel("stopped")
         task = asyncio.create_task(self._run(generation, prepare))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def live(self, reply_id: str) -> Live | None:
-        found = self._running.get(reply_id)
-        return found.live if found else None
+    def writes(self, reply_id: str) -> bool:
+        """Whether this reply is written here."""
+        return reply_id in self._running
 
-    async def stop(self, reply_id: str) -> None:
+    @asynccontextmanager
+    async def watch(self, reply_id: str, account_id: str, place: str) -> AsyncIterator[Live]:
+        """The reply of this account in that conversation as it grows, wherever it is written."""
+        if found := self._running.get(reply_id):
+            yield found.live
+            return
+        async with self._mirrors.watch(reply_id, account_id, place) as live:
+            yield live
+
+    async def stop(self, reply_id: str, account_id: str, place: str) -> None:
         """Closes the provider's connection and waits until the text so far is stored.
 
-        To be called for a reply that is pending or streaming; one that is not begun here yet is
-        stopped as it begins. Unavailable when storing takes too long: it has stopped all the same.
+        To be called for a reply that is pending or streaming. Unavailable when storing takes too
+        long: it has stopped all the same, or it will when its process hears of it.
         """
-        found = self._running.get(reply_id)
-        if found is None:
-            self._early.add(reply_id)
-            return
-        found.cancel("stopped")
+        if found := self._running.get(reply_id):
+            found.cancel("stopped")
+        else:
+            await self._replies.ask_to_stop(reply_id, account_id)
         try:
-            async with asyncio.timeout(PATIENCE):
-                await found.live.ended()
+            async with asyncio.timeout(PATIENCE), self.watch(reply_id, account_id, place) as live:
+                await live.ended()
         except TimeoutError as error:
             raise Unavailable("The answer has stopped, but it cannot be saved at the moment.",
                               code="busy", retry_after=5) from error  # fmt: skip
 
-    async def recover(self) -> int:
-        """Marks what a process that is gone left unfinished; answers how many replies.
-
-        With SQLite there is one process: at its start, everything unfinished is left over.
-        """
-        left = [
-            found for found in await self._replies.unfinished() if found[0] not in self._running
-        ]
-        for reply_id, epoch in left:
-            text = await self._replies.text_so_far(reply_id)
-            html = await asyncio.to_thread(_rendered, text)
-            ending = Ending("interrupted")
-            await self._replies.end(reply_id, epoch, text, html, ending, self._clock())
-        return len(left)
-
     async def drain(self) -> None:
         """Ends everything as interrupted, with every character that arrived stored."""
         self._closing = True
+        self._mirrors.close()
         for generation in self._running.values():
             generation.cancel("interrupted")
         while self._tasks:
@@ -126,18 +126,35 @@ class Generations:
         """By its own timer: a saving may have to wait for the disk."""
         while True:
             await asyncio.sleep(PULSE_EVERY)
-            for generation in self._running.values():
-                generation.live.pulse()
+            lives = [generation.live for generation in self._running.values()]
+            for live in lives + self._mirrors.lives():
+                live.pulse()
+
+    def _hear(self, note: str) -> None:
+        if note[:1] != notes.STOP:
+            self._mirrors.hear(note)
+        elif generation := self._running.get(note[1:]):
+            generation.cancel("stopped")
+
+    async def _look_forever(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            try:
+                if self._running:
+                    await self._look()
+                if self._db.shared:
+                    await self._ownership.look()
+            except Unavailable:
+                continue  # whoever saves says so
+            except Exception:
+                log.exception("looking after running replies failed")
 
     async def _save_forever(self) -> None:
-        turn, behind = 0, False
+        behind = False
         while True:
-            await asyncio.sleep(SAVE_EVERY)
-            turn += 1
+            await asyncio.sleep(TELL_EVERY if self._db.shared else SAVE_EVERY)
             try:
                 await self._save()
-                if self._running and turn % LOOK_EVERY == 0:
-                    await self._forget_deleted()
                 behind = False
             except Unavailable:
                 if not behind:  # once: logs may share the disk that is full
@@ -166,21 +183,14 @@ class Generations:
             if generation and generation.epoch == chunk.epoch:
                 generation.put_back(chunk)
 
-    async def _forget_deleted(self) -> None:
-        """A reply whose row is gone, or another's by now, has nobody to write for."""
-        mine = {(each.live.reply_id, each.epoch) for each in self._running.values()}
-        for reply_id, _ in mine - set(await self._replies.unfinished()):
-            if generation := self._running.get(reply_id):
+    async def _look(self) -> None:
+        """Nobody is there to write for: the row is gone, or another's by now, or wants an end."""
+        mine = list(self._running.values())
+        rows = await self._replies.unfinished(self._db.worker)
+        wanted = {(row.reply_id, row.epoch) for row in rows if not row.stop_asked}
+        for generation in mine:
+            if (generation.live.reply_id, generation.epoch) not in wanted:
                 generation.cancel("stopped")
-
-
-def _rendered(text: str) -> str:
-    """One reply that cannot be rendered must not keep all the others from coming back."""
-    try:
-        return render(text)
-    except Exception:
-        log.exception("a left-over reply cannot be rendered")
-        return plain(text)
 
 
 def current_generations() -> Generations:

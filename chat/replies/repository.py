@@ -1,6 +1,8 @@
 """Replies in the database as people ask for them: begun with their question, read, retried."""
 
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -8,7 +10,7 @@ from chat.accounts.repository import SQL as ACCOUNTS
 from chat.accounts.throttle import MINUTE, Throttle
 from chat.conversations.domain import Conversation, Message
 from chat.conversations.repository import SQL as CONVERSATIONS
-from chat.db.database import Database, Statements
+from chat.db.database import Database, Statements, Transaction
 from chat.db.queries import load_queries
 from chat.errors import Conflict, NotFound, OverLimit
 from chat.providers.domain import Model
@@ -56,7 +58,7 @@ class ReplyRepository:
         An empty `conversation_id` begins a conversation. Errors: NotFound, Conflict (the key with
         another text, or a reply is still being written there), OverLimit.
         """
-        async with self._db.transaction() as tx:
+        async with self._one_at_a_time(account_id) as tx:
             if draft.key and (known := await self._known(tx, draft, account_id, conversation_id)):
                 return known
             await _admit(tx, account_id, conversation_id, now, limits)
@@ -69,7 +71,7 @@ class ReplyRepository:
             else:
                 conversation = await _add_conversation(tx, draft, account_id, now)
             await _add(tx, conversation, question, account_id, draft.key or None)
-            await _add(tx, conversation, reply, account_id, None)
+            await self._add_reply(tx, conversation, reply, account_id)
             conversation = await _turn_to(tx, conversation, reply, account_id, now)
             await tx.run(ACCOUNTS["set_model"], account_id=account_id, model=draft.model.id)
         return Started(conversation, question, reply, fresh=True)
@@ -78,20 +80,20 @@ class ReplyRepository:
         self, reply_id: str, account_id: str, model: Model, now: int, limits: Limits
     ) -> Started:
         """One more answer to the same question: a sibling, shown instead. Errors as in `begin`."""
-        async with self._db.transaction() as tx:
+        async with self._one_at_a_time(account_id) as tx:
             old = await _reply(tx, reply_id, account_id)
             if old.running:
                 raise Conflict("This answer is still being written. Stop it first.")
             conversation = await _conversation_of(tx, reply_id, account_id)
             await _admit(tx, account_id, conversation.id, now, limits)
             reply = _reply_to(old.parent_id or "", model, now)
-            await _add(tx, conversation, reply, account_id, None)
+            await self._add_reply(tx, conversation, reply, account_id)
             after = await _turn_to(tx, conversation, reply, account_id, now)
         return Started(after, old, reply, fresh=True)
 
     async def resume(self, reply_id: str, account_id: str, now: int, limits: Limits) -> Started:
         """The same reply is written on, behind the text it has. Errors as in `begin`."""
-        async with self._db.transaction() as tx:
+        async with self._one_at_a_time(account_id) as tx:
             old = await _reply(tx, reply_id, account_id)
             if not (old.running or old.continuable):
                 raise Conflict("There is nothing to continue here. Retry instead.")
@@ -99,7 +101,9 @@ class ReplyRepository:
             await _admit(tx, account_id, conversation.id, now, limits)
             if await tx.all(SQL["followed"], id=reply_id, account_id=account_id):
                 raise Conflict("The conversation went on after this answer. Retry it instead.")
-            row = await tx.one(SQL["resume"], id=reply_id, account_id=account_id)
+            row = await tx.one(
+                SQL["resume"], id=reply_id, account_id=account_id, worker=self._db.worker
+            )
             after = await _turn_to(tx, conversation, old, account_id, now)
         reply = replace(old, state="streaming", reason="")
         before = Ending(cast(End, old.state), old.reason)
@@ -122,6 +126,28 @@ class ReplyRepository:
             limit=LONGEST_HISTORY,
         )
         return [Message(**row) for row in rows]
+
+    @asynccontextmanager
+    async def _one_at_a_time(self, account_id: str) -> AsyncIterator[Transaction]:
+        """Beginnings of one account in a row: each looks first at what the others have begun."""
+        async with self._db.transaction() as tx:
+            await tx.lock(f"begin {account_id}")
+            yield tx
+
+    async def _add_reply(
+        self, tx: Statements, conversation: Conversation, reply: Message, account_id: str
+    ) -> None:
+        await _add(tx, conversation, reply, account_id, None)
+        await tx.run(
+            SQL["add_reply"],
+            id=reply.id,
+            conversation_id=conversation.id,
+            account_id=account_id,
+            model=reply.model,
+            model_name=reply.model_name,
+            worker=self._db.worker,
+            now=reply.created_at,
+        )
 
     async def _known(
         self, tx: Statements, draft: Draft, account_id: str, conversation_id: str
@@ -205,26 +231,17 @@ async def _add_conversation(
 async def _add(
     tx: Statements, conversation: Conversation, message: Message, account_id: str, key: str | None
 ) -> None:
-    owner = {"conversation_id": conversation.id, "account_id": account_id}
     await tx.run(
         SQL["add_message"],
         id=message.id,
+        conversation_id=conversation.id,
+        account_id=account_id,
         parent_id=message.parent_id,
         role=message.role,
         text=message.text,
         key=key,
         now=message.created_at,
-        **owner,
     )
-    if message.role == "assistant":
-        await tx.run(
-            SQL["add_reply"],
-            id=message.id,
-            model=message.model,
-            model_name=message.model_name,
-            now=message.created_at,
-            **owner,
-        )
 
 
 async def _turn_to(

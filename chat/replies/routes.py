@@ -90,10 +90,10 @@ async def show(reply_id: str) -> str:
 @login_required
 async def stop(reply_id: str) -> Answer:
     account_id = visitor.account_id()
-    if (await replies().get(reply_id, account_id)).running:  # 404 unless it is theirs
-        await current_generations().stop(reply_id)
+    conversation_id = await replies().conversation_of(reply_id, account_id)  # 404 unless theirs
+    if (await replies().get(reply_id, account_id)).running:
+        await current_generations().stop(reply_id, account_id, conversation_id)
     reply = await replies().get(reply_id, account_id)
-    conversation_id = await replies().conversation_of(reply_id, account_id)
     url = url_for("conversations.show", conversation_id=conversation_id)
     context = await _ended(reply, conversation_id)
     return await changed("replies/_replaced.html", page=f"{url}#m-{reply_id}", **context)

@@ -1,8 +1,7 @@
 """Watching a reply grow: as server-sent events, or as a page that is kept open."""
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import AbstractContextManager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 
 from quart import Blueprint, Response, redirect, request, url_for
 from quart_auth import login_required
@@ -31,7 +30,7 @@ HTML = {"Content-Type": "text/html; charset=utf-8", "X-Accel-Buffering": "no"}
 @login_required
 async def stream(reply_id: str) -> Response:
     """Server-sent events: what is new since `Last-Event-ID` finished blocks, then what comes."""
-    await replies().get(reply_id, visitor.account_id())  # 404 unless it is theirs
+    place = await replies().conversation_of(reply_id, visitor.account_id())  # 404 unless theirs
     current_streams().check(visitor.account_id())
     if request.method == "HEAD":
         return Response("", headers=sse.HEADERS)
@@ -40,8 +39,9 @@ async def stream(reply_id: str) -> Response:
     async def events() -> AsyncGenerator[bytes, None]:
         with _as_long_as_it_may(), current_streams().place(visitor.account_id()):
             yield sse.comment("prosa")
-            async for step in _watched(reply_id, current_generations().live(reply_id), held):
-                yield sse.event(step.html, id=step.blocks) if step else sse.KEEP_ALIVE
+            async with _growing(reply_id, place) as live:
+                async for step in _watched(live, held):
+                    yield sse.event(step.html, id=step.blocks) if step else sse.KEEP_ALIVE
             if last := await _last(reply_id):
                 yield sse.event(last)
 
@@ -68,7 +68,7 @@ async def page(conversation_id: str) -> Answer:
     async def written() -> AsyncGenerator[str, None]:
         with _as_long_as_it_may(), current_streams().place(account_id):
             yield render("conversations/_live_head.html", **context)
-            async for part in _growing(reply):
+            async for part in _open_ended(reply, conversation_id):
                 yield part
             ended = await versioned(await replies().get(reply.id, account_id), conversation_id)
             form = composer(conversation, ended)
@@ -85,43 +85,42 @@ def _as_long_as_it_may() -> AbstractContextManager[None]:
     return suppress(NotFound, OverLimit, Unavailable)
 
 
-async def _growing(reply: Message) -> AsyncGenerator[str, None]:
-    """Finished blocks once, and the open end again and again: the style sheet shows the last."""
-    live = current_generations().live(reply.id)
-    held = 0
-    async for step in _watched(reply.id, live, -1):
-        if live and step:
-            blocks, held = live.blocks(held), live.count
-            yield f'{"".join(blocks)}<div class="tail">{live.tail}{warning(live)}</div>\n'
-    if live and live.ending:
-        yield "".join(live.blocks(held))
-    elif not live:
-        yield (await replies().get(reply.id, visitor.account_id())).html
-
-
-async def _watched(
-    reply_id: str, live: Live | None, held: int
-) -> AsyncGenerator[Step | None, None]:
-    """Steps of a reply until it ends or the watcher's session does; None when nothing is new."""
+@asynccontextmanager
+async def _growing(reply_id: str, place: str) -> AsyncIterator[Live | None]:
+    """The reply while it is written; None when it is not any more."""
     account_id = visitor.account_id()
-    watch = SessionWatch(SessionRepository(current_db()), visitor.session_id(), account_id)
-    if live:
-        async for step in follow(live, held):
-            if watch.due and await watch.ended():
-                return
-            yield step
+    if not (await replies().get(reply_id, account_id)).running:
+        yield None
         return
-    while (await replies().get(reply_id, account_id)).running:
-        if found := current_generations().live(reply_id):  # it was just about to begin
-            async for step in follow(found, held):
-                if watch.due and await watch.ended():
-                    return
-                yield step
+    async with current_generations().watch(reply_id, account_id, place) as live:
+        yield live
+
+
+async def _open_ended(reply: Message, place: str) -> AsyncGenerator[str, None]:
+    """Finished blocks once, and the open end again and again: the style sheet shows the last."""
+    async with _growing(reply.id, place) as live:
+        if live is None:
+            yield (await replies().get(reply.id, visitor.account_id())).html
             return
-        await asyncio.sleep(0.5)  # its writer is gone, or is another process: the rows will say
+        held = 0
+        async for step in _watched(live, -1):
+            if step:
+                blocks, held = live.blocks(held), live.count
+                yield f'{"".join(blocks)}<div class="tail">{live.tail}{warning(live)}</div>\n'
+        if live.ending:
+            yield "".join(live.blocks(held))
+
+
+async def _watched(live: Live | None, held: int) -> AsyncGenerator[Step | None, None]:
+    """Steps of a reply until it ends or the watcher's session does; None when nothing is new."""
+    if live is None:
+        return
+    sessions = SessionRepository(current_db())
+    watch = SessionWatch(sessions, visitor.session_id(), visitor.account_id())
+    async for step in follow(live, held):
         if watch.due and await watch.ended():
             return
-        yield None
+        yield step
 
 
 async def _last(reply_id: str) -> str:

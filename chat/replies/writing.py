@@ -4,18 +4,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chat.db.database import Database
-from chat.replies.domain import Ending
+from chat.db.queries import load_queries
+from chat.replies import notes
+from chat.replies.domain import Chunk, Ending
 from chat.replies.repository import SQL
+
+WORKERS = load_queries("workers")
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
-    """`seq` counts from 1 within a reply."""
+class Unfinished:
+    """A reply that a process has to write. `stop_asked`: somebody wants it to end."""
 
     reply_id: str
     epoch: int
-    seq: int
-    body: str
+    stop_asked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A process that has replies to write; `beat` counts up as long as it lives."""
+
+    worker: int
+    beat: int
+    connected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a reply is; `parts`: (number, text), the text before it was gone on with is 0."""
+
+    running: bool
+    epoch: int
+    parts: list[tuple[int, str]]
 
 
 class WritingRepository:
@@ -35,6 +56,8 @@ class WritingRepository:
             await tx.many(SQL["append"], rows)
             if begun:
                 await tx.many(SQL["streaming"], begun)
+            if self._db.shared:
+                await tx.tell(notes.of_chunks(chunks))
 
     async def end(
         self, reply_id: str, epoch: int, text: str, html: str, ending: Ending, now: int
@@ -60,11 +83,34 @@ class WritingRepository:
             if ended:
                 await tx.run(SQL["keep_text"], id=reply_id, text=text, html=html)
                 await tx.run(SQL["drop_chunks"], id=reply_id)
+                await tx.tell([notes.of_end(reply_id)])
         return bool(ended)
 
-    async def unfinished(self) -> list[tuple[str, int]]:
-        """(reply id, epoch) of everything pending or streaming, whoever writes it."""
-        return [(row["id"], row["epoch"]) for row in await self._db.all(SQL["unfinished"])]
+    async def unfinished(self, worker: int) -> list[Unfinished]:
+        """Everything pending or streaming that this process has to write."""
+        rows = await self._db.all(SQL["unfinished"], worker=worker)
+        return [Unfinished(row["id"], row["epoch"], bool(row["stop_asked"])) for row in rows]
 
-    async def text_so_far(self, reply_id: str) -> str:
-        return "".join(row["body"] for row in await self._db.all(SQL["parts"], id=reply_id))
+    async def writers(self) -> list[Writer]:
+        """The other processes that have replies to write."""
+        rows = await self._db.all(WORKERS["writers"], worker=self._db.worker)
+        return [Writer(row["worker"], row["beat"], bool(row["connected"])) for row in rows]
+
+    async def claim(self, reply_id: str, epoch: int) -> int:
+        """Takes a reply over from a process that is gone; answers the new epoch, 0 if too late."""
+        rows = await self._db.all(SQL["claim"], id=reply_id, epoch=epoch, worker=self._db.worker)
+        return int(rows[0]["epoch"]) if rows else 0
+
+    async def ask_to_stop(self, reply_id: str, account_id: str) -> None:
+        """Whoever writes the reply will end it, wherever that is."""
+        async with self._db.transaction() as tx:
+            await tx.run(SQL["ask_to_stop"], id=reply_id, account_id=account_id)
+            await tx.tell([notes.of_stop(reply_id)])
+
+    async def progress(self, reply_id: str, after: int = -1) -> Progress:
+        """What came after chunk `after`, -1 for everything; of a deleted one that it has ended."""
+        rows = await self._db.all(SQL["progress"], id=reply_id, after=after)
+        if not rows:
+            return Progress(False, 0, [])
+        parts = [(row["seq"], row["body"]) for row in rows if row["seq"] is not None]
+        return Progress(rows[0]["state"] in ("pending", "streaming"), rows[0]["epoch"], parts)

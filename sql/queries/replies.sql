@@ -30,9 +30,10 @@ VALUES (:id, :conversation_id, :account_id, CAST(:parent_id AS TEXT), :role, :te
 
 -- name: add_reply
 INSERT INTO replies
-  (id, conversation_id, account_id, model, model_name, state, reason, epoch,
+  (id, conversation_id, account_id, model, model_name, state, reason, epoch, worker,
    input_tokens, output_tokens, cached_tokens, reasoning_tokens, started_at)
-VALUES (:id, :conversation_id, :account_id, :model, :model_name, 'pending', '', 1, 0, 0, 0, 0, :now);
+VALUES (:id, :conversation_id, :account_id, :model, :model_name, 'pending', '', 1, :worker,
+        0, 0, 0, 0, :now);
 
 -- name: turn_to
 -- What the conversation shows from now on.
@@ -61,7 +62,8 @@ SELECT id
 -- name: resume
 -- A new owner: what the one before may still have to write misses.
 UPDATE replies
-   SET state = 'streaming', reason = '', ended_at = NULL, epoch = epoch + 1
+   SET state = 'streaming', reason = '', ended_at = NULL, epoch = epoch + 1, worker = :worker,
+       stop_asked = 0
  WHERE id = :id AND account_id = :account_id AND state NOT IN ('pending', 'streaming')
 RETURNING epoch;
 
@@ -97,15 +99,30 @@ DELETE FROM reply_chunks
  WHERE reply_id = :id;
 
 -- name: unfinished
--- Replies whose writer is gone, and those of this process: the caller knows which are its own.
-SELECT id, epoch
+-- What a process has to write, and whether somebody has asked it to stop.
+SELECT id, epoch, stop_asked
   FROM replies
- WHERE state IN ('pending', 'streaming');
+ WHERE worker = :worker AND state IN ('pending', 'streaming');
 
--- name: parts
--- What a reply had when it was gone on with, '' at first, and what came since.
-SELECT body
-  FROM (SELECT 0 AS seq, text AS body FROM messages WHERE id = :id
-        UNION ALL
-        SELECT seq, body FROM reply_chunks WHERE reply_id = :id) AS parts
- ORDER BY seq;
+-- name: claim
+-- From a process that is gone: from here on its late writes miss, so the text can be read whole.
+UPDATE replies
+   SET epoch = epoch + 1, worker = :worker
+ WHERE id = :id AND epoch = :epoch AND state IN ('pending', 'streaming')
+RETURNING epoch;
+
+-- name: ask_to_stop
+UPDATE replies
+   SET stop_asked = 1
+ WHERE id = :id AND account_id = :account_id AND state IN ('pending', 'streaming');
+
+-- name: progress
+-- How far a reply is: its text before it was gone on with as number 0, and the chunks since; of
+-- them those after number :after. One row without a body when there is nothing new.
+SELECT r.state, r.epoch, p.seq, p.body
+  FROM replies r
+  LEFT JOIN (SELECT 0 AS seq, text AS body FROM messages WHERE id = :id
+             UNION ALL
+             SELECT seq, body FROM reply_chunks WHERE reply_id = :id) p ON p.seq > :after
+ WHERE r.id = :id
+ ORDER BY p.seq;

@@ -9,11 +9,11 @@ import pytest
 from chat.conversations.domain import Message
 from chat.providers.domain import CONTINUE, Model
 from chat.replies.prompt import build
-from tests import site as sites
+from tests.databases import Installer
 from tests.people import Answer as Page
 from tests.people import Person, conversation_of, reply_of
 from tests.raw import ask, written
-from tests.rows import change, count, rows, state, text_of, until
+from tests.rows import change, count, interrupted, rows, state, text_of, until
 from tests.screen import Screen, normal
 from tests.site import Site
 from tests.upstream import Answer, Upstream
@@ -244,23 +244,24 @@ async def test_stopped_again_at_once_nothing_is_lost(
 
 
 async def test_after_a_crash_it_goes_on_and_survives_another(
-    upstream: Upstream, tmp_path: Path, people: Callable[..., Person]
+    database: Installer, upstream: Upstream, tmp_path: Path, people: Callable[..., Person]
 ) -> None:
     """What the disk holds when a process dies in a continuation: the old text, and new chunks."""
     env = {"OPENAI_BASE_URL": upstream.url}
-    async with sites.running(tmp_path, env) as site:
+    async with database.running(tmp_path, env) as site:
         ada = people(site)
         await ada.register()
         talk, reply = await stopped(ada, upstream)
-    async with sites.running(tmp_path, env) as site:
+    async with database.running(tmp_path, env) as site:
         sql = "UPDATE replies SET state = 'streaming', epoch = epoch + 1"
         await change(site, sql)
         for seq, body in enumerate((" time", " there"), 1):
             sql = "INSERT INTO reply_chunks (reply_id, seq, body) VALUES (:id, :seq, :body)"
             await change(site, sql, id=reply, seq=seq, body=body)
-    async with sites.running(tmp_path, env) as site:
+    async with database.running(tmp_path, env) as site:
         ada = people(site, ada.email)
         await ada.log_in()
+        await interrupted(site, reply)
         found = await state(site, reply), await text_of(site, reply)
         shown = offered(await ada.get(f"/conversations/{talk}"))
         await went_on(ada, upstream, reply, Answer([" was", " a fox."]))

@@ -1,0 +1,48 @@
+"""What processes tell each other about replies. A note that is lost costs time, never text."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from chat.db.database import LONGEST_NOTE
+from chat.replies.domain import Chunk
+
+CHUNKS, END, STOP = "c", "e", "s"  # the first letter of a note
+
+
+def of_chunks(chunks: Sequence[Chunk]) -> list[str]:
+    """As few notes as it takes; a chunk that is too long for one goes without its text."""
+    found: list[list[str]] = []
+    room = 0
+    for chunk in chunks:
+        part = _part(chunk)
+        needed = len(part.encode()) + 1
+        if needed > room:
+            found.append([])
+            room = LONGEST_NOTE - 3
+        found[-1].append(part)
+        room -= needed
+    return [f"{CHUNKS}[{','.join(parts)}]" for parts in found]
+
+
+def of_end(reply_id: str) -> str:
+    return END + reply_id
+
+
+def of_stop(reply_id: str) -> str:
+    return STOP + reply_id
+
+
+def chunks_in(note: str) -> Iterator[tuple[str, int, int, str | None]]:
+    """(reply id, epoch, number, text) of each chunk; without text it has to be looked up."""
+    yield from json.loads(note[1:])
+
+
+def _part(chunk: Chunk) -> str:
+    part = _json([chunk.reply_id, chunk.epoch, chunk.seq, chunk.body])
+    if len(part.encode()) < LONGEST_NOTE - 3:
+        return part
+    return _json([chunk.reply_id, chunk.epoch, chunk.seq, None])
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
