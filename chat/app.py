@@ -1,5 +1,7 @@
 """Builds the parts and registers the slices: the whole app on one screen."""
 
+import asyncio
+import logging
 import os
 from contextlib import AsyncExitStack
 
@@ -12,6 +14,7 @@ from chat.accounts.repository import SessionRepository
 from chat.accounts.throttle import Throttle
 from chat.conversations import routes as conversations
 from chat.db.connect import connect
+from chat.db.database import Database
 from chat.db.place import take_place
 from chat.providers.catalog import Catalog
 from chat.providers.embedded import Embedded
@@ -24,6 +27,9 @@ from chat.web import assets, failures, i18n
 from chat.web.current import Clock, Parts, system_clock
 from chat.web.health import blueprint as health
 from chat.web.templating import Templates
+
+SWEEP_EVERY = 3_600.0  # seconds
+log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
@@ -81,8 +87,8 @@ def _set_up_parts(app: Quart, settings: Settings, clock: Clock) -> None:
             app.extensions["parts"] = Parts(settings, catalog, clock, db)
             app.extensions["streams"] = Streams(settings.limit_streams)
             app.extensions["generations"] = generations
-            await SessionRepository(db).end_old(clock())
-            await Throttle(db, clock()).forget()
+            await _sweep(db, clock)
+            opened.callback(asyncio.create_task(_sweep_forever(db, clock)).cancel)
             await generations.open()
             await catalog.start()
             closing.push_async_callback(opened.pop_all().aclose)
@@ -91,3 +97,18 @@ def _set_up_parts(app: Quart, settings: Settings, clock: Clock) -> None:
     @app.after_serving
     async def close_parts() -> None:
         await closing.aclose()
+
+
+async def _sweep(db: Database, clock: Clock) -> None:
+    """Sessions that have ended, and tries that no limit counts any more."""
+    await SessionRepository(db).end_old(clock())
+    await Throttle(db, clock()).forget()
+
+
+async def _sweep_forever(db: Database, clock: Clock) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_EVERY)
+        try:
+            await _sweep(db, clock)
+        except Exception:
+            log.warning("nothing could be swept", exc_info=True)

@@ -15,6 +15,8 @@ from tests.site import Site
 from tests.upstream import Upstream
 
 SiteMaker = Callable[..., Awaitable[Site]]
+# For what only one file can suffer: `@ON_SQLITE` above a test.
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session", autouse=True)

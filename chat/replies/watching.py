@@ -1,5 +1,6 @@
 """Watching a reply grow: as server-sent events, or as a page that is kept open."""
 
+import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 
@@ -23,6 +24,7 @@ from chat.web.hypermedia import Answer, streamed
 from chat.web.templating import render
 
 blueprint = Blueprint("watching", __name__)
+COME_BACK = (200, 1_200)  # milliseconds: not all of them at once
 HTML = {"Content-Type": "text/html; charset=utf-8", "X-Accel-Buffering": "no"}
 
 
@@ -42,8 +44,9 @@ async def stream(reply_id: str) -> Response:
             async with _growing(reply_id, place) as live:
                 async for step in _watched(live, held):
                     yield sse.event(step.html, id=step.blocks) if step else sse.KEEP_ALIVE
-            if last := await _last(reply_id):
-                yield sse.event(last)
+            last = await _last(reply_id)
+            wait = random.randint(*COME_BACK)  # noqa: S311 (nobody gains by guessing it)
+            yield sse.event(last) if last else sse.moving(wait)
 
     return streamed(events, **sse.HEADERS)
 

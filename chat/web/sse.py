@@ -11,15 +11,22 @@ HEADERS = {
 _LINE_END = re.compile(r"\r\n?")
 
 
-def event(data: str, *, id: int | None = None, retry: int | None = None) -> bytes:
+def event(data: str, *, id: int | None = None) -> bytes:
     """One message; the reader gets `data` back exactly, with every line end as LF.
 
-    `id` becomes the reader's Last-Event-ID, `retry` its waiting time before it reconnects, in ms.
+    `id` becomes the reader's Last-Event-ID.
     """
     fields = [] if id is None else [f"id: {id}"]
-    fields += [] if retry is None else [f"retry: {retry}"]
     fields += [f"data: {line}" for line in _lines(data)]
     return _encoded(fields) + b"\n"
+
+
+def moving(retry: int) -> bytes:
+    """A stream's last words when it goes on elsewhere: come back in `retry` milliseconds.
+
+    htmx heeds the time only in a message, and puts a message with a name nowhere.
+    """
+    return _encoded(["event: moving", f"retry: {retry}", "data: "]) + b"\n"
 
 
 def comment(text: str = "") -> bytes:

@@ -11,7 +11,7 @@ from chat.accounts.domain import DAY
 from tests.databases import Installer
 from tests.people import PASSWORD, Event, Person, conversation_of, reply_of
 from tests.people import Answer as Page
-from tests.rows import count, rows
+from tests.rows import count, rows, until
 from tests.site import Site
 from tests.upstream import Answer, Upstream
 
@@ -215,6 +215,25 @@ async def test_sessions_that_have_ended_are_swept_at_the_start(
         after = await count(site, "sessions")
 
     assert (before, after) == (1, 0)
+
+
+async def test_sessions_that_have_ended_are_swept_while_it_runs(
+    database: Installer,
+    upstream: Upstream,
+    tmp_path: Path,
+    people: Callable[..., Person],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("chat.app.SWEEP_EVERY", 0.05)
+    async with database.running(tmp_path, {"OPENAI_BASE_URL": upstream.url}, clock) as site:
+        await people(site).register()
+        clock.now += 31 * DAY
+
+        async def swept() -> bool:
+            return await count(site, "sessions") == 0
+
+        await until(swept, within=5)
 
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0 "

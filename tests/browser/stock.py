@@ -15,8 +15,8 @@ async def conversations(site: Site, person: Person, count: int, title: str) -> N
         f"""INSERT INTO conversations (id, account_id, title, model, leaf_id, pinned, archived,
               created_at, updated_at)
             {_COUNTED}
-            SELECT a.id || '-' || i, a.id, printf(:title, i), 'openai/tiny', '', 0, 0,
-              i * {_DAY}, i * {_DAY}
+            SELECT a.id || '-' || i, a.id, replace(:title, '%d', CAST(i AS TEXT)), 'openai/tiny', '', 0, 0,
+              CAST(i AS INTEGER) * {_DAY}, CAST(i AS INTEGER) * {_DAY}
             FROM n, accounts a WHERE a.email = :email""",
         count=count,
         title=title,
@@ -33,7 +33,7 @@ async def messages(site: Site, person: Person, count: int, text: str) -> None:
               created_at)
             {_COUNTED}
             SELECT c.id || '-' || i, c.id, a.id, CASE WHEN i > 1 THEN c.id || '-' || (i - 1) END,
-              'user', printf(:text, i), '', i
+              'user', replace(:text, '%d', CAST(i AS TEXT)), '', i
             FROM n, accounts a JOIN conversations c ON c.account_id = a.id
             WHERE a.email = :email ORDER BY i""",
         count=count,
@@ -42,7 +42,7 @@ async def messages(site: Site, person: Person, count: int, text: str) -> None:
     )
     await change(
         site,
-        """UPDATE conversations SET leaf_id = id || '-' || :count
+        """UPDATE conversations SET leaf_id = id || '-' || CAST(CAST(:count AS INTEGER) AS TEXT)
            WHERE account_id IN (SELECT id FROM accounts WHERE email = :email)""",
         count=count,
         email=person.email,

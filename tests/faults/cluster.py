@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -67,15 +67,25 @@ class Cluster:
 
 @asynccontextmanager
 async def clustered(
-    server: Server, folder: Path, upstream: Upstream, count: int = 3, **settings: str
+    server: Server,
+    folder: Path,
+    upstream: Upstream,
+    count: int = 3,
+    ports: Sequence[str] = (),
+    **settings: str,
 ) -> AsyncIterator[Cluster]:
-    """`count` processes on a database of their own; somebody is signed up at the first one."""
+    """`count` processes, or one for each of `ports`, on a database of their own.
+
+    Somebody is signed up at the first one, where they have addresses of their own.
+    """
     url = await server.create()
     env = {"DATABASE_URL": url, "SECRET_KEY": SECRET, "OPENAI_BASE_URL": upstream.url}
     cluster = Cluster(url, environment(folder, **{**env, **settings}))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(cluster.close)
-        await asyncio.gather(*(cluster.add() for _ in range(count)))
-        cluster.person.base = cluster.processes[0].base
-        await cluster.person.register()
+        given = [{"PORT": port} for port in ports] or [{}] * count
+        await asyncio.gather(*(cluster.add(**each) for each in given))
+        if "PUBLIC_URL" not in settings:
+            cluster.person.base = cluster.processes[0].base
+            await cluster.person.register()
         yield cluster

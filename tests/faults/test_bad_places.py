@@ -169,13 +169,21 @@ def test_an_address_that_is_not_this_machines(tmp_path: Path, host: str) -> None
     assert "HOST and PORT say where to" in line
 
 
-def test_a_database_that_this_version_does_not_speak(tmp_path: Path) -> None:
-    before = set(ROOT.iterdir())
+@pytest.mark.parametrize("command", ["serve", "migrate"])
+def test_a_database_server_that_is_not_there(tmp_path: Path, command: str) -> None:
+    url = "postgresql://prosa:very-secret@127.0.0.1:1/prosa"
+    (line,) = refused(command, tmp_path, DATABASE_URL=url, SECRET_KEY="k" * 40)
+    assert "The database 127.0.0.1/prosa cannot be used" in line
+    assert "very-secret" not in line
+
+
+def test_a_database_whose_driver_is_not_installed(tmp_path: Path) -> None:
+    (tmp_path / "asyncpg.py").write_text("raise ImportError('as if it were not there')")
+    found = f"{tmp_path}:{ROOT}"
     (line,) = refused(
-        "migrate", tmp_path, DATABASE_URL="postgresql://db/prosa", SECRET_KEY="k" * 40
+        "migrate", tmp_path, DATABASE_URL="postgresql://db/x", SECRET_KEY="k" * 40, PYTHONPATH=found
     )
-    assert "PostgreSQL" in line
-    assert set(ROOT.iterdir()) == before
+    assert line == "DATABASE_URL: PostgreSQL needs asyncpg: make postgres."
 
 
 def _make(path: Path) -> None:

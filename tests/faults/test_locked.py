@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from chat.db import sqlite
-from chat.replies import generation, generations
-from tests.conftest import SiteMaker
+from chat.replies import generation, ownership
+from tests.conftest import ON_SQLITE, SiteMaker
 from tests.faults.process import Process, serving, until
 from tests.faults.spoken import Disk, Spoken, Watcher
 from tests.people import Answer as Page
@@ -110,6 +110,7 @@ async def _watched(person: Person, text: str) -> Watcher:
     return watcher
 
 
+@ON_SQLITE
 async def test_an_ending_is_stored_however_long_the_database_was_held(
     tmp_path: Path,
     make_site: SiteMaker,
@@ -140,6 +141,7 @@ async def test_an_ending_is_stored_however_long_the_database_was_held(
     assert found.texts == {watcher.reply: "Hello, world."}
 
 
+@ON_SQLITE
 async def test_a_left_over_reply_that_cannot_be_rendered_does_not_stop_the_start(
     tmp_path: Path,
     make_site: SiteMaker,
@@ -158,7 +160,7 @@ async def test_a_left_over_reply_that_cannot_be_rendered_does_not_stop_the_start
     def fail(text: str) -> str:
         raise RecursionError(text)
 
-    monkeypatch.setattr(generations, "render", fail)
+    monkeypatch.setattr(ownership, "render", fail)
     site = await make_site(tmp_path / "data")
     ada.base = site.base
     shown = await ada.get(f"/replies/{reply}")

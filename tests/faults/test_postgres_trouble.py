@@ -138,15 +138,6 @@ async def test_a_lock_held_by_somebody_else_is_waited_for_and_then_refused(
         assert await cluster.text(reply) == "".join(spoken)
 
 
-async def test_a_server_that_is_not_there_is_one_line(server: Server, tmp_path: Path) -> None:
-    url = "postgresql://prosa:very-secret@127.0.0.1:1/prosa"
-    lines = await refused(server, url, tmp_path)
-
-    assert len(lines) == 1
-    assert "database 127.0.0.1/prosa cannot be used" in lines[0]
-    assert "very-secret" not in lines[0]
-
-
 async def test_a_database_of_a_newer_program_is_refused(server: Server, tmp_path: Path) -> None:
     async with clustered(server, tmp_path, Upstream(), count=1) as cluster:
         url = cluster.url

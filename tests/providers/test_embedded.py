@@ -123,11 +123,11 @@ async def test_a_stop_is_noticed_while_a_long_prompt_is_read(model: Embedded) ->
     brief = Embedded(replace(model.weights, model=replace(model.model, max_output=1)))
     await answer_of(brief, "Say hello.")
     start = cpu_ticks(brief.pid)
-    await answer_of(brief, "The hare runs around the lake again. " * 200)
+    await answer_of(brief, "The hare runs around the lake again. " * 100)
     whole = cpu_ticks(brief.pid) - start
 
     before = cpu_ticks(brief.pid)
-    reading = asyncio.create_task(answer_of(brief, "The fox jumps over the river again. " * 200))
+    reading = asyncio.create_task(answer_of(brief, "The fox jumps over the river again. " * 100))
     await until(lambda: cpu_ticks(brief.pid) > before + whole / 20, within=20)
     reading.cancel()
 

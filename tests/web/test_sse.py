@@ -34,20 +34,21 @@ def whole_characters(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-@given(NASTY, st.none() | st.integers(0, 10**6), st.none() | st.integers(0, 60_000))
-@example("a\rid: 7\rdata: forged", 1, None)
-@example("a\u2028b\x85c\x0bd\x0ce", None, None)
-@example("", 0, None)
-@example(" two leading spaces", None, 5)
-@example("\n\n", None, None)
-def test_any_text_comes_back_with_its_line_ends_as_lf(
-    text: str, number: int | None, retry: int | None
-) -> None:
+@given(NASTY, st.none() | st.integers(0, 10**6))
+@example("a\rid: 7\rdata: forged", 1)
+@example("a\u2028b\x85c\x0bd\x0ce", None)
+@example("", 0)
+@example(" two leading spaces", None)
+@example("\n\n", None)
+def test_any_text_comes_back_with_its_line_ends_as_lf(text: str, number: int | None) -> None:
     expected = {"data": whole_characters(re.sub("\r\n?", "\n", text))}
     expected |= {} if number is None else {"id": str(number)}
-    expected |= {} if retry is None else {"retry": str(retry)}
 
-    assert read(sse.event(text, id=number, retry=retry)) == [expected]
+    assert read(sse.event(text, id=number)) == [expected]
+
+
+def test_a_stream_that_goes_on_elsewhere_says_when_to_come_back() -> None:
+    assert read(sse.moving(700)) == [{"event": "moving", "retry": "700", "data": ""}]
 
 
 @given(st.lists(NASTY, max_size=5))
