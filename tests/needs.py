@@ -33,6 +33,7 @@ NEEDS = {
     for need in (
         Need("chromium", ("chromium", "chromium-browser", "google-chrome"), "what browsers show"),
         Need("strace", ("strace",), "system calls that fail"),
+        Need("nginx-light", ("nginx",), "several processes behind one address"),
     )
 }
 

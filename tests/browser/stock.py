@@ -15,8 +15,8 @@ async def conversations(site: Site, person: Person, count: int, title: str) -> N
         f"""INSERT INTO conversations (id, account_id, title, model, leaf_id, pinned, archived,
               created_at, updated_at)
             {_COUNTED}
-            SELECT a.id || '-' || i, a.id, replace(:title, '%d', CAST(i AS TEXT)), 'openai/tiny', '', 0, 0,
-              CAST(i AS INTEGER) * {_DAY}, CAST(i AS INTEGER) * {_DAY}
+            SELECT a.id || '-' || i, a.id, replace(:title, '%d', CAST(i AS TEXT)), 'openai/tiny',
+              '', 0, 0, CAST(i AS INTEGER) * {_DAY}, CAST(i AS INTEGER) * {_DAY}
             FROM n, accounts a WHERE a.email = :email""",
         count=count,
         title=title,

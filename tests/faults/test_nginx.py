@@ -40,15 +40,17 @@ class Fronted:
 @pytest.fixture
 async def fronted(postgres: Server, tmp_path: Path) -> AsyncIterator[Fronted]:
     port = free_port()
-    settings = {"PUBLIC_URL": f"http://127.0.0.1:{port}", "TRUSTED_PROXIES": "1"}
+    front = f"http://127.0.0.1:{port}"
     ports = [free_port() for _ in range(3)]
     async with (
         upstreams.running() as upstream,
-        clustered(postgres, tmp_path / "data", upstream, ports=ports, **settings) as cluster,
+        clustered(
+            postgres, tmp_path / "data", upstream, 3, ports, PUBLIC_URL=front, TRUSTED_PROXIES="1"
+        ) as cluster,
     ):
         bases = [f"http://127.0.0.1:{each}" for each in ports]
         with in_front(tmp_path / "nginx", port, bases) as log:
-            cluster.person.base = settings["PUBLIC_URL"]
+            cluster.person.base = front
             await _answers(cluster.person)
             await cluster.person.register()
             yield Fronted(cluster, upstream, log)
