@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 
+from chat.db.database import Transaction
 from chat.db.queries import query
 from tests.people import Person
 from tests.rows import rows
@@ -62,6 +63,9 @@ async def _write(
 ) -> None:
     sql = "SELECT id AS owner FROM accounts WHERE email = :email"
     owner = (await rows(site, sql, email=person.email))[0]
-    async with site.db.transaction() as tx:
+
+    async def write(tx: Transaction) -> None:
         for text, values in statements:
             await tx.many(query("test", text), [{**owner, **each} for each in values])
+
+    await site.db.transaction(write)

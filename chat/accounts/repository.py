@@ -23,16 +23,15 @@ class AccountRepository:
 
         Whoever has taken it is on disk by then and can be looked up.
         """
-        async with self._db.transaction() as tx:
-            added = await tx.all(
-                SQL["add"],
-                id=secrets.token_hex(16),
-                email=email,
-                email_key=email_key(email),
-                password=password,
-                role=role,
-                now=now,
-            )
+        added = await self._db.all(
+            SQL["add"],
+            id=secrets.token_hex(16),
+            email=email,
+            email_key=email_key(email),
+            password=password,
+            role=role,
+            now=now,
+        )
         if not added:
             raise NotFound
         return Account(**added[0])

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from chat.accounts.domain import DAY
 from chat.conversations.domain import Conversation, Entry, History, Message
-from chat.db.database import Database
+from chat.db.database import Database, Transaction
 from chat.db.queries import load_queries
 from chat.errors import Invalid
 from chat.web.filters import age
@@ -104,7 +104,8 @@ class ConversationRepository:
 
     async def turn_to(self, message_id: str, account_id: str) -> str:
         """Shows the path through this message from now on; answers the conversation's id."""
-        async with self._db.transaction() as tx:
+
+        async def turn(tx: Transaction) -> str:
             place = await tx.one(SQL["place"], id=message_id, account_id=account_id)
             ids = {"conversation_id": place["conversation_id"], "account_id": account_id}
             below = await tx.one(SQL["newest_below"], id=message_id, **ids)
@@ -114,7 +115,9 @@ class ConversationRepository:
                 account_id=account_id,
                 leaf_id=below["id"],
             )
-        return str(place["conversation_id"])
+            return str(place["conversation_id"])
+
+        return await self._db.transaction(turn)
 
     async def rename(self, conversation_id: str, account_id: str, title: str) -> Conversation:
         row = await self._db.one(

@@ -1,11 +1,11 @@
 """What every database can do: the verbs on statements, and what its processes tell each other."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from chat.db.queries import Query
 
+T = TypeVar("T")
 Row = Mapping[str, Any]
 # Called with each note, and with '' when some may have been missed.
 Hearer = Callable[[str], None]
@@ -61,10 +61,11 @@ class Database(Statements, Protocol):
     @property
     def worker(self) -> int: ...
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """All of its statements or none; committed and on disk when the block is left.
+    async def transaction(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """What `work` answers, once all of its statements are on disk; when it raises, none are.
 
-        The block holds up other writers: it must await nothing but its own statements.
+        It holds up other writers, so it must await nothing but the transaction's verbs. It may be
+        called again, when others were in its way.
         """
         ...
 

@@ -23,7 +23,7 @@ MOST = 8  # connections of this process, beside the one that listens
 PATIENCE = 5.0  # seconds that a statement waits for a connection, and for other people's locks
 BACK_SOON = 1.0  # seconds that a server may take to restart
 LONGEST = 30.0  # seconds that a statement may take
-TRIES = 3  # of a statement that stands alone and met others in their way
+TRIES = 3  # of what met others in its way
 AWAY = (asyncpg.CannotConnectNowError, ConnectionRefusedError, FileNotFoundError)
 LOST = (asyncpg.PostgresConnectionError, OSError)  # a TimeoutError is one of these
 # What is wrong with the server or its neighbours, and not with what was asked.
@@ -87,23 +87,26 @@ class Postgres:
         return _only(await self.all(query, **values))
 
     async def all(self, query: Query, **values: object) -> Sequence[Row]:
-        return await self._alone(query, lambda connection: _fetch(connection, query, values))
+        return await self._tried(
+            lambda connection: _fetch(connection, query, values), reads=not query.writes
+        )
 
     async def value(self, query: Query, **values: object) -> Any:
         rows = await self.all(query, **values)
         return _first(rows)
 
     async def run(self, query: Query, **values: object) -> int:
-        return await self._alone(query, lambda connection: _change(connection, query, values))
+        return await self._tried(lambda connection: _change(connection, query, values), reads=False)
 
     async def many(self, query: Query, rows: Sequence[Mapping[str, object]]) -> None:
-        await self._alone(query, lambda connection: _many(connection, query, rows))
+        await self._tried(lambda connection: _many(connection, query, rows), reads=False)
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        with _translated():
-            async with self._connection() as connection, connection.transaction():
-                yield _Transaction(connection)
+    async def transaction(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        async def done(connection: "asyncpg.Connection") -> T:
+            async with connection.transaction():
+                return await work(_Transaction(connection))
+
+        return await self._tried(done, reads=False)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator["asyncpg.Connection"]:
@@ -123,15 +126,17 @@ class Postgres:
         finally:
             await self._pool.release(connection)
 
-    async def _alone(self, query: Query, work: Callable[[Any], Awaitable[T]]) -> T:
-        """A statement by itself: done again where that cannot do anything twice."""
+    async def _tried(
+        self, work: Callable[["asyncpg.Connection"], Awaitable[T]], *, reads: bool
+    ) -> T:
+        """Done again where that cannot do anything twice."""
         for tries_left in reversed(range(TRIES)):
             try:
                 with _translated():
                     async with self._connection() as connection:
                         return await work(connection)
             except Unavailable as error:
-                if not tries_left or not _repeatable(query, error.__cause__):
+                if not tries_left or not _repeatable(error.__cause__, reads=reads):
                     raise
         raise AssertionError("unreachable")
 
@@ -217,13 +222,12 @@ def _values(query: Query, values: Mapping[str, object]) -> list[object]:
     ]
 
 
-def _repeatable(query: Query, cause: BaseException | None) -> bool:
+def _repeatable(cause: BaseException | None, *, reads: bool) -> bool:
     """A deadlock's victim has done nothing; of a connection that broke, only reading is sure."""
     if isinstance(cause, asyncpg.TransactionRollbackError):
         return True
-    return isinstance(cause, asyncpg.PostgresConnectionError | asyncpg.InterfaceError) and (
-        not query.writes
-    )
+    broken = isinstance(cause, asyncpg.PostgresConnectionError | asyncpg.InterfaceError)
+    return reads and broken
 
 
 def _only(rows: Sequence[Row]) -> Row:

@@ -1,14 +1,16 @@
 """SQLite through aiosqlite: WAL, one writer with group commit, two readers."""
 
 import asyncio
+import contextvars
 import logging
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosqlite
 
@@ -18,6 +20,8 @@ from chat.db.queries import Query
 from chat.errors import NotFound, Unavailable
 from chat.settings import BadSettings
 
+T = TypeVar("T")
+Work = Callable[[Transaction], Awaitable[Any]]
 log = logging.getLogger(__name__)
 OLDEST = (3, 43, 0)  # contentless-delete in FTS5
 READERS = 2
@@ -37,13 +41,21 @@ WRITER_PRAGMAS = (
 )
 
 
-class _Group:
-    """Transactions that share one commit. `committed` resolves when all of them are on disk."""
+class _Connection(aiosqlite.Connection):
+    async def call(self, function: Callable[..., T], *arguments: object) -> T:
+        """A whole function on the thread of this connection: one way there and back."""
+        found: T = await self._execute(function, self._conn, *arguments)  # type: ignore[no-untyped-call] # theirs
+        return found
 
-    def __init__(self) -> None:
-        self.members = 0
-        self.committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.committed.add_done_callback(_retrieve)
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A transaction that somebody waits for; `asked` is when, on the monotonic clock."""
+
+    work: Work
+    context: contextvars.Context
+    asked: float
+    done: "asyncio.Future[Any]"
 
 
 class SQLite:
@@ -52,24 +64,22 @@ class SQLite:
     shared = False
     worker = 0
 
-    def __init__(self, writer: aiosqlite.Connection, readers: list[aiosqlite.Connection]) -> None:
+    def __init__(self, writer: _Connection, readers: list[_Connection]) -> None:
         self._writer = writer
         self._all = [writer, *readers]
-        self._readers: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        self._readers: asyncio.LifoQueue[_Connection] = asyncio.LifoQueue()
         for reader in readers:
             self._readers.put_nowait(reader)
-        self._turn = asyncio.Lock()  # first come, first served
-        self._patience = PATIENCE  # as the writer has it at the moment
+        self._jobs: list[_Job] = []
+        self._writing: asyncio.Task[None] | None = None
         self._failing = False  # since the last commit
-        self._group: _Group | None = None
-        self._committing: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def open(cls, path: Path) -> "SQLite":
         """The migrated database in `path`, made when absent; BadSettings when it cannot be used."""
         if sqlite3.sqlite_version_info < OLDEST:
             raise BadSettings([f"SQLite {sqlite3.sqlite_version} is too old: 3.43 is needed."])
-        connections: list[aiosqlite.Connection] = []
+        connections: list[_Connection] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -88,46 +98,43 @@ class SQLite:
         return cls(writer, connections[1:])
 
     async def close(self) -> None:
-        async with self._turn:
-            with suppress(sqlite3.Error):  # a connection left open would hold the process for ever
-                await self._writer.execute("PRAGMA optimize")
+        while self._writing:
+            await asyncio.wait({self._writing})
+        with suppress(sqlite3.Error):  # a connection left open would hold the process for ever
+            await self._writer.execute("PRAGMA optimize")
         for connection in reversed(self._all):  # the writer last: it checkpoints
             await connection.close()
-
-    async def one(self, query: Query, **values: object) -> Row:
-        async with self._for(query) as connection:
-            return _only(await _fetch(connection, query, values))
-
-    async def all(self, query: Query, **values: object) -> Sequence[Row]:
-        async with self._for(query) as connection:
-            return await _fetch(connection, query, values)
-
-    async def value(self, query: Query, **values: object) -> Any:
-        async with self._for(query) as connection:
-            return _first(await _fetch(connection, query, values))
-
-    async def run(self, query: Query, **values: object) -> int:
-        async with self._write(savepoint=False) as connection:
-            return await _change(connection, query, values)
-
-    async def many(self, query: Query, rows: Sequence[Mapping[str, object]]) -> None:
-        async with self._write(savepoint=True) as connection:
-            await connection.executemany(query.text, rows)
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        async with self._write(savepoint=True) as connection:
-            yield _Transaction(connection)
 
     def hear(self, hearer: Hearer) -> None:
         """There is nobody else to be heard."""
 
-    @asynccontextmanager
-    async def _for(self, query: Query) -> AsyncIterator[aiosqlite.Connection]:
+    async def one(self, query: Query, **values: object) -> Row:
+        return _only(await self.all(query, **values))
+
+    async def all(self, query: Query, **values: object) -> Sequence[Row]:
         if query.writes:
-            async with self._write(savepoint=False) as connection:
-                yield connection
-            return
+            return await self.transaction(lambda tx: tx.all(query, **values))
+        async with self._reader() as reader:
+            return await reader.call(_fetch, query, values)
+
+    async def value(self, query: Query, **values: object) -> Any:
+        return _first(await self.all(query, **values))
+
+    async def run(self, query: Query, **values: object) -> int:
+        return await self.transaction(lambda tx: tx.run(query, **values))
+
+    async def many(self, query: Query, rows: Sequence[Mapping[str, object]]) -> None:
+        await self.transaction(lambda tx: tx.many(query, rows))
+
+    async def transaction(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.append(_Job(work, contextvars.copy_context(), time.monotonic(), done))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+        return await done
+
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[_Connection]:
         reader = await self._readers.get()
         try:
             with _translated():
@@ -135,111 +142,53 @@ class SQLite:
         finally:
             self._readers.put_nowait(reader)
 
-    @asynccontextmanager
-    async def _write(self, *, savepoint: bool) -> AsyncIterator[aiosqlite.Connection]:
-        """A turn on the writer. Left only when what was done in it is committed.
-
-        A single statement undoes itself when it fails, so only blocks of several need a savepoint,
-        and of those only the ones that join a group already begun by others.
-        """
-        asked = time.monotonic()
-        async with self._turn:
-            group = await self._joined(asked)
-            nested = savepoint and group.members > 0
+    async def _write(self) -> None:
+        """Everybody who waits, as one group; then everybody who came meanwhile, as the next."""
+        while self._jobs:
+            jobs = [job for job in self._jobs if not job.done.cancelled()]
+            self._jobs = []
             try:
-                with _translated():
-                    if nested:
-                        await self._writer.execute("SAVEPOINT turn")
-                    yield self._writer
-            except BaseException:
-                await asyncio.shield(self._undo(group, nested=nested, whole=savepoint))
-                raise
-            group.members += 1
-            if nested:  # whoever is cancelled from here on has written all the same
-                await asyncio.shield(self._release(group))
-        await asyncio.shield(group.committed)
-
-    async def _release(self, group: _Group) -> None:
-        try:
-            await self._writer.execute("RELEASE turn")
-        except sqlite3.Error:  # there is none any more: a full disk has ended the transaction
-            await self._undo(group, nested=False, whole=False)
-            raise _unsaved() from None
-
-    async def _joined(self, asked: float) -> _Group:
-        if self._group is None:
-            try:
-                with _translated():
-                    await self._begin(asked)
-            except BaseException:  # cancelled while it began: the thread may begin it all the same
-                await asyncio.shield(self._writer.rollback())
-                raise
-            self._group = _Group()
-            # The commit queues for its turn behind everybody who waits now: they share it.
-            task = asyncio.create_task(self._commit(self._group))
-            self._committing.add(task)
-            task.add_done_callback(self._committing.discard)
-        return self._group
-
-    async def _begin(self, asked: float) -> None:
-        """Who queued behind somebody that waited in vain has waited too: only the rest counts."""
-        waited = time.monotonic() - asked
-        patience = PATIENCE if waited < PATIENCE / 50 else max(0.0, PATIENCE - waited)
-        if patience != self._patience:
-            self._patience = patience
-            await self._writer.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
-        await self._writer.execute("BEGIN IMMEDIATE")
-
-    async def _commit(self, group: _Group) -> None:
-        async with self._turn:
-            if self._group is not group:  # undone as a whole: nothing is left to commit
-                return
-            self._group = None
-            try:
-                # Not commit(): that is silent when a full disk has ended the transaction.
-                await self._writer.execute("COMMIT")
-            except Exception as error:
-                if not self._failing:  # once: logs may share the disk that is full
-                    log.error("Nothing could be committed: %s", error)
-                self._failing = True
-                group.committed.set_exception(_unsaved())  # first: nobody waits if that fails too
-                await self._writer.rollback()
+                answers = await self._writer.call(_written, jobs) if jobs else []
+            except sqlite3.Error as error:
+                self._fail(jobs, error)
+            except Exception as error:  # a mistake of ours: still nobody waits for ever
+                log.exception("writing to the database failed")
+                _settle(jobs, [error] * len(jobs))
             else:
-                self._failing = False
-                group.committed.set_result(None)
+                self._failing = self._failing and not answers
+                _settle(jobs, answers)
+        self._writing = None
 
-    async def _undo(self, group: _Group, *, nested: bool, whole: bool) -> None:
-        if not self._writer.in_transaction:  # a full disk rolls back on its own
-            self._group = None
-            group.committed.set_exception(_unsaved())
-        elif nested:
-            await self._writer.execute("ROLLBACK TO turn")
-            await self._writer.execute("RELEASE turn")
-        elif whole:  # the first of its group, so nobody else is in it yet
-            self._group = None
-            await self._writer.rollback()
+    def _fail(self, jobs: list[_Job], error: sqlite3.Error) -> None:
+        if not self._failing:  # once: logs may share the disk that is full
+            busy = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+            log.log(
+                logging.WARNING if busy else logging.ERROR, "Nothing could be committed: %s", error
+            )
+        self._failing = True
+        _settle(jobs, [_unsaved() if _passing(error) else error] * len(jobs))
 
 
 class _Transaction:
-    """The verbs inside a transaction's block."""
+    """The verbs inside a transaction, on the thread of its connection: nothing is waited for."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._connection = connection
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
 
     async def one(self, query: Query, **values: object) -> Row:
-        return _only(await _fetch(self._connection, query, values))
+        return _only(_fetch(self._db, query, values))
 
     async def all(self, query: Query, **values: object) -> Sequence[Row]:
-        return await _fetch(self._connection, query, values)
+        return _fetch(self._db, query, values)
 
     async def value(self, query: Query, **values: object) -> Any:
-        return _first(await _fetch(self._connection, query, values))
+        return _first(_fetch(self._db, query, values))
 
     async def run(self, query: Query, **values: object) -> int:
-        return await _change(self._connection, query, values)
+        return self._db.execute(query.text, values).rowcount
 
     async def many(self, query: Query, rows: Sequence[Mapping[str, object]]) -> None:
-        await self._connection.executemany(query.text, rows)
+        self._db.executemany(query.text, rows)
 
     async def lock(self, name: str) -> None:
         """There is one writer at a time."""
@@ -248,10 +197,66 @@ class _Transaction:
         """The one process knows already."""
 
 
-async def _connect(
-    path: Path, opened: list[aiosqlite.Connection], *pragmas: str
-) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(path, isolation_level=None, timeout=PATIENCE)
+def _written(db: sqlite3.Connection, jobs: Sequence[_Job]) -> list[Any]:
+    """Each job in a savepoint of one transaction; their answers or errors once it is on disk.
+
+    Raises what the database says when none of them is.
+    """
+    # Who queued behind somebody that waited in vain has waited too: only the rest counts.
+    waited = time.monotonic() - min(job.asked for job in jobs)
+    patience = PATIENCE if waited < PATIENCE / 50 else max(0.0, PATIENCE - waited)
+    db.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        answers = [_in_savepoint(db, job) for job in jobs]
+        # Not commit(): that is silent when a full disk has ended the transaction.
+        db.execute("COMMIT")
+    except BaseException:
+        db.rollback()
+        raise
+    return answers
+
+
+def _in_savepoint(db: sqlite3.Connection, job: _Job) -> Any:
+    db.execute("SAVEPOINT job")
+    try:
+        answer = job.context.run(_driven, job.work(_Transaction(db)))
+    except Exception as error:
+        if not db.in_transaction:  # a full disk rolls back on its own, and all before it
+            raise
+        db.execute("ROLLBACK TO job")
+        answer = _unsaved() if _passing(error) else error
+    db.execute("RELEASE job")
+    return answer
+
+
+def _driven(work: Awaitable[T]) -> T:
+    """The answer of a coroutine that waits for nothing but verbs of a transaction."""
+    steps = work.__await__()
+    try:
+        next(steps)
+    except StopIteration as end:
+        answer: T = end.value
+        return answer
+    raise RuntimeError("a transaction has waited for something else than its statements")
+
+
+def _settle(jobs: Sequence[_Job], answers: Sequence[Any]) -> None:
+    for job, answer in zip(jobs, answers, strict=True):
+        if job.done.done():  # whoever asked has gone away; it is written all the same
+            continue
+        if isinstance(answer, BaseException):
+            job.done.set_exception(answer)
+        else:
+            job.done.set_result(answer)
+
+
+async def _connect(path: Path, opened: list[_Connection], *pragmas: str) -> _Connection:
+    def connected() -> sqlite3.Connection:
+        return sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
+
+    connection = _Connection(connected, iter_chunk_size=64)
+    await connection
     opened.append(connection)
     connection.row_factory = sqlite3.Row
     for pragma in (*pragmas, *PRAGMAS):
@@ -259,15 +264,8 @@ async def _connect(
     return connection
 
 
-async def _fetch(
-    connection: aiosqlite.Connection, query: Query, values: dict[str, object]
-) -> list[Row]:
-    return list(await connection.execute_fetchall(query.text, values))  # type: ignore[arg-type] # rows are mappings
-
-
-async def _change(connection: aiosqlite.Connection, query: Query, values: dict[str, object]) -> int:
-    cursor = await connection.execute(query.text, values)
-    return cursor.rowcount
+def _fetch(db: sqlite3.Connection, query: Query, values: Mapping[str, object]) -> list[Row]:
+    return db.execute(query.text, values).fetchall()
 
 
 def _only(rows: Sequence[Row]) -> Row:
@@ -286,10 +284,13 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        name = getattr(error, "sqlite_errorname", "")
-        if name.startswith(PASSING):
+        if _passing(error):
             raise _unsaved() from error
         raise
+
+
+def _passing(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorname", "").startswith(PASSING)
 
 
 def _unsaved() -> Unavailable:
@@ -298,8 +299,3 @@ def _unsaved() -> Unavailable:
         code="busy",
         retry_after=5,
     )
-
-
-def _retrieve(future: asyncio.Future[None]) -> None:
-    if not future.cancelled():
-        future.exception()  # whoever waited has it; nobody waiting is no news

@@ -1,8 +1,6 @@
 """Replies in the database as people ask for them: begun with their question, read, retried."""
 
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -58,7 +56,9 @@ class ReplyRepository:
         An empty `conversation_id` begins a conversation. Errors: NotFound, Conflict (the key with
         another text, or a reply is still being written there), OverLimit.
         """
-        async with self._one_at_a_time(account_id) as tx:
+
+        async def begin(tx: Transaction) -> Started:
+            await tx.lock(f"begin {account_id}")
             if draft.key and (known := await self._known(tx, draft, account_id, conversation_id)):
                 return known
             await _admit(tx, account_id, conversation_id, now, limits)
@@ -74,13 +74,17 @@ class ReplyRepository:
             await self._add_reply(tx, conversation, reply, account_id)
             conversation = await _turn_to(tx, conversation, reply, account_id, now)
             await tx.run(ACCOUNTS["set_model"], account_id=account_id, model=draft.model.id)
-        return Started(conversation, question, reply, fresh=True)
+            return Started(conversation, question, reply, fresh=True)
+
+        return await self._db.transaction(begin)
 
     async def retry(
         self, reply_id: str, account_id: str, model: Model, now: int, limits: Limits
     ) -> Started:
         """One more answer to the same question: a sibling, shown instead. Errors as in `begin`."""
-        async with self._one_at_a_time(account_id) as tx:
+
+        async def retry(tx: Transaction) -> Started:
+            await tx.lock(f"begin {account_id}")
             old = await _reply(tx, reply_id, account_id)
             if old.running:
                 raise Conflict("This answer is still being written. Stop it first.")
@@ -89,11 +93,15 @@ class ReplyRepository:
             reply = _reply_to(old.parent_id or "", model, now)
             await self._add_reply(tx, conversation, reply, account_id)
             after = await _turn_to(tx, conversation, reply, account_id, now)
-        return Started(after, old, reply, fresh=True)
+            return Started(after, old, reply, fresh=True)
+
+        return await self._db.transaction(retry)
 
     async def resume(self, reply_id: str, account_id: str, now: int, limits: Limits) -> Started:
         """The same reply is written on, behind the text it has. Errors as in `begin`."""
-        async with self._one_at_a_time(account_id) as tx:
+
+        async def resume(tx: Transaction) -> Started:
+            await tx.lock(f"begin {account_id}")
             old = await _reply(tx, reply_id, account_id)
             if not (old.running or old.continuable):
                 raise Conflict("There is nothing to continue here. Retry instead.")
@@ -105,9 +113,11 @@ class ReplyRepository:
                 SQL["resume"], id=reply_id, account_id=account_id, worker=self._db.worker
             )
             after = await _turn_to(tx, conversation, old, account_id, now)
-        reply = replace(old, state="streaming", reason="")
-        before = Ending(cast(End, old.state), old.reason)
-        return Started(after, old, reply, fresh=True, epoch=row["epoch"], before=before)
+            reply = replace(old, state="streaming", reason="")
+            before = Ending(cast(End, old.state), old.reason)
+            return Started(after, old, reply, fresh=True, epoch=row["epoch"], before=before)
+
+        return await self._db.transaction(resume)
 
     async def get(self, reply_id: str, account_id: str) -> Message:
         return await _reply(self._db, reply_id, account_id)
@@ -126,13 +136,6 @@ class ReplyRepository:
             limit=LONGEST_HISTORY,
         )
         return [Message(**row) for row in rows]
-
-    @asynccontextmanager
-    async def _one_at_a_time(self, account_id: str) -> AsyncIterator[Transaction]:
-        """Beginnings of one account in a row: each looks first at what the others have begun."""
-        async with self._db.transaction() as tx:
-            await tx.lock(f"begin {account_id}")
-            yield tx
 
     async def _add_reply(
         self, tx: Statements, conversation: Conversation, reply: Message, account_id: str

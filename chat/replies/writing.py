@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chat.db.database import Database
+from chat.db.database import Database, Transaction
 from chat.db.queries import load_queries
 from chat.replies import notes
 from chat.replies.domain import Chunk, Ending
@@ -52,12 +52,15 @@ class WritingRepository:
             for chunk in chunks
         ]
         begun = [{"id": row["id"], "epoch": row["epoch"]} for row in rows if row["seq"] == 1]
-        async with self._db.transaction() as tx:
+        told = notes.of_chunks(chunks) if self._db.shared else []
+
+        async def append(tx: Transaction) -> None:
             await tx.many(SQL["append"], rows)
             if begun:
                 await tx.many(SQL["streaming"], begun)
-            if self._db.shared:
-                await tx.tell(notes.of_chunks(chunks))
+            await tx.tell(told)
+
+        await self._db.transaction(append)
 
     async def end(
         self, reply_id: str, epoch: int, text: str, html: str, ending: Ending, now: int
@@ -66,8 +69,9 @@ class WritingRepository:
 
         False, and nothing written, when the reply is not this owner's any more.
         """
-        async with self._db.transaction() as tx:
-            ended = await tx.all(
+
+        async def end(tx: Transaction) -> bool:
+            ended = await tx.run(
                 SQL["end"],
                 id=reply_id,
                 epoch=epoch,
@@ -84,7 +88,9 @@ class WritingRepository:
                 await tx.run(SQL["keep_text"], id=reply_id, text=text, html=html)
                 await tx.run(SQL["drop_chunks"], id=reply_id)
                 await tx.tell([notes.of_end(reply_id)])
-        return bool(ended)
+            return bool(ended)
+
+        return await self._db.transaction(end)
 
     async def unfinished(self, worker: int) -> list[Unfinished]:
         """Everything pending or streaming that this process has to write."""
@@ -103,9 +109,12 @@ class WritingRepository:
 
     async def ask_to_stop(self, reply_id: str, account_id: str) -> None:
         """Whoever writes the reply will end it, wherever that is."""
-        async with self._db.transaction() as tx:
+
+        async def ask(tx: Transaction) -> None:
             await tx.run(SQL["ask_to_stop"], id=reply_id, account_id=account_id)
             await tx.tell([notes.of_stop(reply_id)])
+
+        await self._db.transaction(ask)
 
     async def progress(self, reply_id: str, after: int = -1) -> Progress:
         """What came after chunk `after`, -1 for everything; of a deleted one that it has ended."""

@@ -86,8 +86,7 @@ UPDATE replies
        input_tokens = input_tokens + :input_tokens, output_tokens = output_tokens + :output_tokens,
        cached_tokens = cached_tokens + :cached_tokens,
        reasoning_tokens = reasoning_tokens + :reasoning_tokens
- WHERE id = :id AND epoch = :epoch AND state IN ('pending', 'streaming')
-RETURNING id;
+ WHERE id = :id AND epoch = :epoch AND state IN ('pending', 'streaming');
 
 -- name: keep_text
 UPDATE messages

@@ -1,14 +1,13 @@
 """The history: newest first, page by page, and as fast with many as with few."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from chat.db.database import Database, Row, Statements
+from chat.db.database import Database, Row, T, Transaction
 from chat.db.queries import Query
 from tests.conftest import SiteMaker
 from tests.people import PARTIAL, Answer, Person, conversation_of, reply_of
@@ -175,11 +174,9 @@ class Counting:
         self.count += len(rows)
         await self._db.many(query, rows)
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Statements]:
-        async with self._db.transaction() as tx:
-            self.count += 1
-            yield tx
+    async def transaction(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        self.count += 1
+        return await self._db.transaction(work)
 
     async def close(self) -> None:
         await self._db.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from chat.db.database import Row, Transaction
 from chat.db.postgres import Postgres
 from chat.db.queries import FOLDER, Query, load_queries
 from chat.db.sqlite import SQLite
@@ -81,18 +82,15 @@ async def test_writes_leave_nothing_behind_when_a_block_fails(tmp_path: Path) ->
     count = load_queries("throttles")["count"]
     values = {"now": 5, "since": 0}
 
-    async def fail() -> None:
-        async with db.transaction() as tx:
-            await tx.one(count, key="lost", **values)
-            raise RuntimeError("on purpose")
+    async def fail(tx: Transaction) -> None:
+        await tx.one(count, key="lost", **values)
+        raise RuntimeError("on purpose")
 
-    async def succeed(key: str) -> None:
-        async with db.transaction() as tx:
-            await tx.one(count, key=key, **values)
+    def succeed(key: str) -> Callable[[Transaction], Awaitable[Row]]:
+        return lambda tx: tx.one(count, key=key, **values)
 
-    results = await asyncio.gather(
-        succeed("a"), fail(), succeed("b"), fail(), fail(), succeed("c"), return_exceptions=True
-    )
+    blocks = (succeed("a"), fail, succeed("b"), fail, fail, succeed("c"))
+    results = await asyncio.gather(*map(db.transaction, blocks), return_exceptions=True)
 
     assert [type(result) for result in results].count(RuntimeError) == 3
     assert await db.run(forget, since=10) == 3
@@ -111,27 +109,25 @@ async def test_many_writers_at_once_lose_nothing(tmp_path: Path) -> None:
     await db.close()
 
 
-async def test_a_writer_that_goes_away_holds_up_nobody(tmp_path: Path) -> None:
+async def test_a_block_that_waits_for_something_else_is_a_mistake_and_holds_up_nobody(
+    tmp_path: Path,
+) -> None:
     db = await SQLite.open(tmp_path / "chat.db")
     count = load_queries("throttles")["count"]
-    entered = asyncio.Event()
 
-    async def hang() -> None:
-        async with db.transaction() as tx:
-            await tx.one(count, key="lost", now=1, since=0)
-            entered.set()
-            await asyncio.Event().wait()
+    async def hang(tx: Transaction) -> None:
+        await tx.one(count, key="lost", now=1, since=0)
+        await asyncio.sleep(0)
 
-    hanging = asyncio.create_task(hang())
-    await entered.wait()
+    hanging = asyncio.create_task(db.transaction(hang))
     waiting = [asyncio.create_task(db.one(count, key=f"k{n}", now=1, since=0)) for n in range(5)]
+    await asyncio.sleep(0)
     waiting[0].cancel()
-    hanging.cancel()
 
-    results = await asyncio.gather(*waiting, return_exceptions=True)
+    results = await asyncio.gather(hanging, *waiting, return_exceptions=True)
 
-    assert sum(isinstance(result, dict | object) and not isinstance(result, BaseException)
-               for result in results) == 4  # fmt: skip
+    assert [type(result) for result in results[:2]] == [RuntimeError, asyncio.CancelledError]
+    assert [row["count"] for row in results[2:]] == [1] * 4  # type: ignore[index] # rows
     assert (await db.one(count, key="lost", now=1, since=0))["count"] == 1
     await db.close()
 

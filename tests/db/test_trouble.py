@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chat.conversations.repository import SQL as CONVERSATIONS
+from chat.db.database import Transaction
 from chat.db.queries import Query, load_queries, query
 from chat.db.sqlite import SQLite
 from chat.errors import Unavailable
@@ -83,9 +84,11 @@ async def test_an_ending_on_a_full_disk_keeps_the_text_so_far(db: SQLite) -> Non
 
 async def test_a_cancellation_at_any_step_is_one_and_leaves_all_or_nothing(db: SQLite) -> None:
     async def two(key: str) -> None:
-        async with db.transaction() as tx:
+        async def both(tx: Transaction) -> None:
             await tx.one(COUNT, key=f"{key} a", now=1, since=0)
             await tx.one(COUNT, key=f"{key} b", now=1, since=0)
+
+        await db.transaction(both)
 
     for turn in range(60):
         first = asyncio.create_task(two(f"first {turn}"))
