@@ -1,29 +1,62 @@
-"""Brings what the tests need and pip cannot: a Chromium. `python -m tests.needs`"""
+"""Brings what the tests need and pip cannot: programs of Debian's. `python -m tests.needs`"""
 
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
 
 
-def chromium() -> str:
-    """The path of a Chromium, '' when this machine has none."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return next((path for name in names if (path := shutil.which(name))), "")
+@dataclass(frozen=True)
+class Need:
+    """`commands`: any of these will do. `without`: what is not tested where there is none."""
+
+    package: str
+    commands: tuple[str, ...]
+    without: str
+
+    @property
+    def path(self) -> str:
+        """Of the program, '' when this machine has none."""
+        return next((path for name in self.commands if (path := shutil.which(name))), "")
+
+    @property
+    def missing(self) -> str:
+        return f"{self.package} is missing (Debian: apt-get install {self.package})"
+
+
+NEEDS = {
+    need.package: need
+    for need in (
+        Need("chromium", ("chromium", "chromium-browser", "google-chrome"), "what browsers show"),
+        Need("strace", ("strace",), "system calls that fail"),
+    )
+}
+
+
+def require(package: str) -> str:
+    """The path of its program; without one the test is skipped, and in CI it fails."""
+    need = NEEDS[package]
+    if not need.path and os.environ.get("CI"):
+        pytest.fail(need.missing)
+    if not need.path:
+        pytest.skip(need.missing)
+    return need.path
 
 
 def main() -> int:
-    """Installs Debian's Chromium when there is none; in CI a missing one is a failure."""
-    if chromium():
-        return 0
-    if shutil.which("apt-get") and os.geteuid() == 0:
+    """Installs Debian's packages where programs are missing; in CI a missing one is a failure."""
+    absent = [need.package for need in NEEDS.values() if not need.path]
+    if absent and shutil.which("apt-get") and os.geteuid() == 0:
         _run("apt-get", "update", "-qq")
-        _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium")
-    if chromium():
-        return 0
-    print("MISSING: a Chromium (Debian: apt-get install chromium). Browser tests will be skipped.")
-    return 1 if os.environ.get("CI") else 0
+        _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *absent)
+    still = [need for need in NEEDS.values() if not need.path]
+    for need in still:
+        print(f"MISSING: {need.missing}. NOT tested without it: {need.without}.")
+    return 1 if still and os.environ.get("CI") else 0
 
 
 def _run(*command: str) -> None:

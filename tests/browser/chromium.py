@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from playwright.async_api import Browser, Locator, Page, async_playwright
 
-from tests.needs import chromium
+from tests.needs import NEEDS
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -24,7 +24,9 @@ ENDED = "[data-reply]:not([data-state=pending], [data-state=streaming])"
 @asynccontextmanager
 async def started() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        browser = await playwright.chromium.launch(
+            executable_path=NEEDS["chromium"].path, args=ARGUMENTS
+        )
         try:
             yield browser
         finally:

@@ -1,6 +1,5 @@
 """A browser for all tests; each test has windows of its own."""
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.browser.chromium import started
-from tests.needs import chromium
+from tests.needs import require
 from tests.people import PASSWORD, Person
 from tests.site import Site
 from tests.upstream import Upstream
@@ -20,11 +19,7 @@ PATIENCE = 10_000  # milliseconds: nothing here takes longer when it works
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    if not chromium():
-        missing = "chromium is missing (Debian: apt-get install chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+    require("chromium")
     async with started() as found:
         yield found
 
