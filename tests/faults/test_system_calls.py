@@ -37,7 +37,7 @@ FAILURES = {
 }
 RESTART_EVERY = 20
 SLOW = 500_000  # microseconds that a sync takes
-WORDS = 500 if LONG else 100  # of the one who is watched, 20 ms apart
+WORDS = 500 if LONG else 60  # of the one who is watched, 20 ms apart
 SLACK = 0.25  # seconds that others may have to wait longer for words meanwhile
 
 
@@ -175,7 +175,7 @@ async def _killed(installation: Installation) -> None:
 async def test_r10_while_no_sync_succeeds_nothing_is_acknowledged_and_reading_goes_on(
     installation: Installation,
 ) -> None:
-    process, person, words = installation.process, installation.person, Spoken("w", 200)
+    process, person, words = installation.process, installation.person, Spoken("w", 150)
     assert process
     installation.upstream.will(Answer(words, pause=0.01))
     running = new_form("before")
