@@ -113,14 +113,15 @@ async def _check_ending(watcher: Watcher, disk: Disk, process: Process) -> float
     """The page that was open all the time ends as the disk says, and soon."""
     async with asyncio.timeout(AGAIN + 2):
         await watcher.task
-    assert watcher.ended_at - process.began < AGAIN
+    after = watcher.ended_at - process.began
+    assert after < AGAIN, f"{after:.1f} s after a start, ready after {process.took:.1f} s"
     assert watcher.final
     was = disk.states[watcher.reply]
     assert watcher.final["data-state"] == ("complete" if was == "complete" else "interrupted")
     text = watcher.final.select_one("[data-part=text]")
     assert text and text.get_text(" ").split() == disk.texts[watcher.reply].split()
     assert watcher.final.select_one(f"form[action='/replies/{watcher.reply}/retry']")
-    return watcher.ended_at - process.began
+    return after
 
 
 async def _check_page(installation: Installation, sent: Sent) -> None:
