@@ -18,7 +18,7 @@ from tests.people import Answer as Page
 
 LONG = bool(os.environ.get("CHAOS"))
 COPIES = 8
-TURNS = 500 if LONG else 8
+TURNS = 200 if LONG else 8
 RESTARTS = 60 if LONG else 2
 SENDS, CONVERSATIONS = 50, 10 if LONG else 1
 
