@@ -15,7 +15,7 @@ from tests.people import Person
 from tests.upstream import Answer as Said
 
 LONG = bool(os.environ.get("CHAOS"))
-MANY, WORDS, PAUSE = (1_000, 60, 1.0) if LONG else (60, 10, 0.2)
+MANY, WORDS, PAUSE = (1_000, 60, 1.0) if LONG else (60, 10, 0.15)
 WITHIN = 1.0  # seconds in which all are sent
 MOST = 400  # MB resident, at any time
 LONGEST = 300  # seconds

