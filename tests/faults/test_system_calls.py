@@ -184,7 +184,7 @@ async def test_r10_while_no_sync_succeeds_nothing_is_acknowledged_and_reading_go
         refused = [await person.send(f"during {n}") for n in range(5)]
         page = await person.get("/")
         await until(lambda: watcher.warning)
-        assert injection.hits > 5
+        assert injection.hits >= len(refused)
     after = await person.send("after")
 
     for answer in refused:
