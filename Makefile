@@ -1,12 +1,13 @@
 # make run    everything set up, then the app on http://127.0.0.1:5001
 # make test   what the tests need, then all of them (make lint is their first step)
 # make postgres   make setup, and the driver for DATABASE_URL=postgresql://…
+# make chaos  the tests of faults and of load in their long form: about an hour
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run setup postgres test lint format lock messages screenshots
+.PHONY: run setup postgres test chaos lint format lock messages screenshots
 .DEFAULT_GOAL := run
 
 run: setup
@@ -60,6 +61,10 @@ format: $(VENV)/.dev
 test: setup $(VENV)/.dev lint
 	$(BIN)/python -m tests.needs
 	$(BIN)/python -m pytest
+
+chaos: setup $(VENV)/.dev
+	$(BIN)/python -m tests.needs
+	CHAOS=1 $(BIN)/python -m pytest tests/faults -s
 
 screenshots: setup $(VENV)/.dev
 	$(BIN)/python -m tests.needs

@@ -44,13 +44,15 @@ class Event:
 
 
 class Person:
-    """One browser: its cookies, its address bar."""
+    """One browser: its cookies, its address bar. `connections`: at once, 0 for any number."""
 
-    def __init__(self, base: str, email: str = "") -> None:
+    def __init__(self, base: str, email: str = "", connections: int = 100) -> None:
         self.base = base
         self.email = email or f"{secrets.token_hex(6)}@example.com"
         self._http = aiohttp.ClientSession(
-            cookie_jar=aiohttp.CookieJar(unsafe=True), auto_decompress=True
+            cookie_jar=aiohttp.CookieJar(unsafe=True),
+            connector=aiohttp.TCPConnector(limit=connections),
+            auto_decompress=True,
         )
 
     async def close(self) -> None:

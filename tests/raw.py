@@ -3,9 +3,10 @@
 import asyncio
 import codecs
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from typing import Any
 
-from tests.people import Answer, Person
+from tests.people import Answer, Event, Person
 
 
 async def ask(
@@ -29,3 +30,30 @@ async def written(person: Person, path: str, limit: float = 20) -> AsyncGenerato
         assert response.status == 200, response.status
         async for data in response.content.iter_any():
             yield decoder.decode(data)
+
+
+async def received(person: Person, reply: str, last: str, size: int, seconds: float) -> bytes:
+    """A reply's stream for at most that many bytes and that long; then the connection breaks."""
+    headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last else {})}
+    url, found = f"{person.base}/replies/{reply}/stream", b""
+    async with person._http.get(url, headers=headers) as response:
+        assert response.status == 200, response.status
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while len(found) < size and (
+                    part := await response.content.read(size - len(found))
+                ):
+                    found += part
+    return found
+
+
+def streamed(raw: bytes) -> list[Event]:
+    """The events that are whole in the bytes of a stream."""
+    events = []
+    for block in raw.decode("utf-8", "replace").split("\n\n")[:-1]:
+        lines = block.split("\n")
+        data = [line[6:] for line in lines if line.startswith("data:")]
+        ident = "".join(line[4:] for line in lines if line.startswith("id:"))
+        if data:
+            events.append(Event(ident, "\n".join(data)))
+    return events

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from markupsafe import escape
 
-from chat.replies.live import Live
+from chat.replies.live import PACE, Live
 from chat.web.blocks import growth
 from chat.web.i18n import gettext
 
@@ -24,12 +24,13 @@ async def follow(live: Live, held: int) -> AsyncIterator[Step | None]:
     gets fewer, larger steps: nothing queues up for it. None says that nothing was new for a while.
     """
     page = _Page(live.reply_id, held)
-    while live.ending is None:
-        if live.shown != page.seen and live.shown:
-            yield page.step(live)
-        await live.fresh(page.seen)
-        if live.shown == page.seen and live.ending is None:
-            yield None
+    with PACE.reader():
+        while live.ending is None:
+            if live.shown != page.seen and live.shown:
+                yield page.step(live)
+            await live.fresh(page.seen)
+            if live.shown == page.seen and live.ending is None:
+                yield None
 
 
 def warning(live: Live) -> str:

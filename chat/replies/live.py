@@ -2,13 +2,39 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from chat.replies.domain import Ending
 from chat.web.blocks import Document
 from chat.web.markdown import plain
 
 log = logging.getLogger(__name__)
-TICK = 0.1  # seconds between two renderings
+TICK, LONGEST_TICK = 0.1, 0.5  # seconds between two renderings
+MOST_EVENTS = 1_000  # a second, of this process: beyond that everybody gets fewer, larger ones
+
+
+class Pace:
+    """How often replies are rendered: less often the more pages of this process read along."""
+
+    def __init__(self) -> None:
+        self.readers = 0
+
+    @contextmanager
+    def reader(self) -> Iterator[None]:
+        self.readers += 1
+        try:
+            yield
+        finally:
+            self.readers -= 1
+
+    @property
+    def tick(self) -> float:
+        """Seconds."""
+        return min(LONGEST_TICK, max(TICK, self.readers / MOST_EVENTS))
+
+
+PACE = Pace()
 
 
 class Live:
@@ -120,7 +146,7 @@ class Live:
             self._advance()
             self._show()
         took = loop.time() - began  # a rendering that takes long is made less often
-        self._next_tick = began + max(TICK, 10 * took)
+        self._next_tick = began + max(PACE.tick, 10 * took)
 
     async def _advance_in_a_thread(self) -> None:
         async with self._busy:

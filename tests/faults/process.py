@@ -41,13 +41,16 @@ def free_port() -> str:
 
 
 class Process:
-    """A running command. `lines`: what it has said on stderr; `base`: where it serves."""
+    """A running command. `lines`: what it has said on stderr; `base`: where it serves.
+
+    `began`: when it was started (monotonic); `took`: the seconds until it was ready.
+    """
 
     def __init__(self, child: asyncio.subprocess.Process) -> None:
         self.child = child
         self.lines: list[str] = []
         self.base = ""
-        self.began = time.monotonic()
+        self.began, self.took = time.monotonic(), 0.0
         self._ready = asyncio.Event()
         self._reader = asyncio.create_task(self._read())
 
@@ -80,7 +83,7 @@ class Process:
         async for line in self.child.stderr:
             self.lines.append(line.decode().rstrip("\n"))
             if found := _READY.search(self.lines[-1]):
-                self.base = found[1]
+                self.base, self.took = found[1], time.monotonic() - self.began
                 self._ready.set()
         self._ready.set()
 

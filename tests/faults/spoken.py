@@ -27,6 +27,10 @@ class Spoken(list[str]):
             yield word
 
     @property
+    def whole(self) -> str:
+        return "".join(super().__iter__())
+
+    @property
     def said(self) -> str:
         return "".join(self[: self.given])
 

@@ -1,0 +1,39 @@
+"""The more pages read along, the fewer and larger their events: a process has one core."""
+
+import asyncio
+from contextlib import ExitStack
+
+import pytest
+
+from chat.replies.live import PACE, Pace
+from tests.people import Person, reply_of
+from tests.site import Site
+from tests.upstream import Answer, Upstream
+
+
+@pytest.mark.parametrize(("readers", "tick"), [(1, 0.1), (100, 0.1), (250, 0.25), (2_000, 0.5)])
+def test_the_events_of_a_process_are_limited(readers: int, tick: float) -> None:
+    pace = Pace()
+    with ExitStack() as reading:
+        for _ in range(readers):
+            reading.enter_context(pace.reader())
+        assert pace.tick == tick
+    assert (pace.readers, pace.tick) == (0, 0.1)
+
+
+async def test_every_open_stream_counts_until_it_ends(
+    site: Site, ada: Person, upstream: Upstream
+) -> None:
+    before, go = PACE.readers, asyncio.Event()
+    upstream.will(Answer(["Once", " upon"], held=go))
+    reply = reply_of(await ada.send("Tell me a story"))
+
+    async with asyncio.TaskGroup() as watching:
+        watchers = [watching.create_task(ada.watched(reply)) for _ in range(3)]
+        async with asyncio.timeout(5):
+            while PACE.readers < before + 3:  # noqa: ASYNC110 (the server is in this process)
+                await asyncio.sleep(0.01)
+        go.set()
+
+    assert [len(watcher.result()) > 0 for watcher in watchers] == [True] * 3
+    assert PACE.readers == before
