@@ -6,7 +6,7 @@ import logging
 import socket
 from contextlib import suppress
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import h11
 import hypercorn.protocol
@@ -73,6 +73,7 @@ class _Http11(H11Protocol):
     """What asks for more than HTTP/1.1 reaches the guard as a request, and is refused."""
 
     headers: ClassVar[list[tuple[bytes, bytes]]] = []
+    _head = b""
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Hypercorn would change to HTTP/2 here, past every rule of a proxy."""
@@ -86,6 +87,19 @@ class _Http11(H11Protocol):
                 headers=[header for header in request.headers if header[0] != b"connection"],
             )
         await super()._create_stream(request)
+
+    async def _send_h11_event(self, event: Any) -> None:
+        """A head goes out together with what comes behind it: one call of the system for both."""
+        try:
+            data = self._head + (self.connection.send(event) or b"")
+        except h11.LocalProtocolError:
+            if self.connection.their_state != h11.ERROR:
+                raise
+            return
+        waits = isinstance(event, h11.Response)
+        self._head = data if waits else b""
+        if data and not waits:
+            await self.send(RawData(data=data))
 
     async def _send_error_response(self, status_code: int) -> None:
         status = self._status(status_code)
@@ -122,7 +136,7 @@ def take_places(settings: Settings) -> None:
         if getattr(module, name, None) not in (theirs, ours):
             raise RuntimeError(f"Hypercorn has moved {name}: chat/listener.py must follow.")
         setattr(module, name, ours)
-    for name in ("_check_protocol", "_create_stream", "_send_error_response"):
+    for name in ("_check_protocol", "_create_stream", "_send_h11_event", "_send_error_response"):
         if not callable(getattr(H11Protocol, name, None)):
             raise RuntimeError(f"Hypercorn has moved {name}: chat/listener.py must follow.")
 

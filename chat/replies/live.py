@@ -85,7 +85,10 @@ class Live:
         async with self._busy:
             self._take()
             try:
-                html = await asyncio.to_thread(self._document.finish)
+                if self._document.short:
+                    html = self._document.finish()
+                else:
+                    html = await asyncio.to_thread(self._document.finish)
             except Exception:  # what cannot be rendered is still an answer
                 log.exception("reply %s cannot be rendered", self.reply_id)
                 html = plain(self._document.text)

@@ -10,7 +10,7 @@ from chat.conversations.domain import Conversation, Message
 from chat.conversations.repository import SQL as CONVERSATIONS
 from chat.db.database import Database, Statements, Transaction
 from chat.db.queries import load_queries
-from chat.errors import Conflict, NotFound, OverLimit
+from chat.errors import Conflict, OverLimit
 from chat.providers.domain import Model
 from chat.replies.domain import End, Ending, Started
 from chat.web.text import first_words
@@ -85,10 +85,9 @@ class ReplyRepository:
 
         async def retry(tx: Transaction) -> Started:
             await tx.lock(f"begin {account_id}")
-            old = await _reply(tx, reply_id, account_id)
+            old, conversation = await _placed(tx, reply_id, account_id)
             if old.running:
                 raise Conflict("This answer is still being written. Stop it first.")
-            conversation = await _conversation_of(tx, reply_id, account_id)
             await _admit(tx, account_id, conversation.id, now, limits)
             reply = _reply_to(old.parent_id or "", model, now)
             await self._add_reply(tx, conversation, reply, account_id)
@@ -102,10 +101,9 @@ class ReplyRepository:
 
         async def resume(tx: Transaction) -> Started:
             await tx.lock(f"begin {account_id}")
-            old = await _reply(tx, reply_id, account_id)
+            old, conversation = await _placed(tx, reply_id, account_id)
             if not (old.running or old.continuable):
                 raise Conflict("There is nothing to continue here. Retry instead.")
-            conversation = await _conversation_of(tx, reply_id, account_id)
             await _admit(tx, account_id, conversation.id, now, limits)
             if await tx.all(SQL["followed"], id=reply_id, account_id=account_id):
                 raise Conflict("The conversation went on after this answer. Retry it instead.")
@@ -120,11 +118,11 @@ class ReplyRepository:
         return await self._db.transaction(resume)
 
     async def get(self, reply_id: str, account_id: str) -> Message:
-        return await _reply(self._db, reply_id, account_id)
+        return (await self.placed(reply_id, account_id))[0]
 
-    async def conversation_of(self, reply_id: str, account_id: str) -> str:
-        row = await self._db.one(SQL["conversation_of"], id=reply_id, account_id=account_id)
-        return str(row["conversation_id"])
+    async def placed(self, reply_id: str, account_id: str) -> tuple[Message, Conversation]:
+        """A reply, and the conversation that it is in."""
+        return await _placed(self._db, reply_id, account_id)
 
     async def history(self, started: Started, account_id: str) -> list[Message]:
         """What a reply's prompt is made of: the path above it, oldest first, and what it has."""
@@ -164,10 +162,9 @@ class ReplyRepository:
                 "This form was sent before with another text. Reload the page and send again.",
                 code="key_reused",
             )
-        found = await tx.one(SQL["conversation"], id=row["conversation_id"], account_id=account_id)
-        reply = await _reply(tx, row["reply_id"], account_id)
+        reply, conversation = await _placed(tx, row["reply_id"], account_id)
         question = _question(row["question_id"], draft.text, reply.created_at)
-        return Started(Conversation(**found), question, reply, fresh=False)
+        return Started(conversation, question, reply, fresh=False)
 
 
 async def _admit(
@@ -191,17 +188,11 @@ async def _admit(
     )
 
 
-async def _reply(tx: Statements, reply_id: str, account_id: str) -> Message:
-    rows = await tx.all(SQL["get"], id=reply_id, account_id=account_id)
-    if not rows:
-        raise NotFound
-    return Message(**rows[0])
-
-
-async def _conversation_of(tx: Statements, reply_id: str, account_id: str) -> Conversation:
-    place = await tx.one(SQL["conversation_of"], id=reply_id, account_id=account_id)
-    row = await tx.one(SQL["conversation"], id=place["conversation_id"], account_id=account_id)
-    return Conversation(**row)
+async def _placed(tx: Statements, reply_id: str, account_id: str) -> tuple[Message, Conversation]:
+    row = dict(await tx.one(SQL["placed"], id=reply_id, account_id=account_id))
+    names = ("place_id", "title", "picked", "leaf_id", "pinned", "archived", "updated_at")
+    conversation = Conversation(*(row.pop(name) for name in names))
+    return Message(**row), conversation
 
 
 async def _parent(

@@ -12,7 +12,7 @@ from quart_auth import login_required
 
 from chat.accounts import visitor
 from chat.conversations.composing import composer, picker
-from chat.conversations.domain import Message
+from chat.conversations.domain import Conversation, Message
 from chat.conversations.views import (
     column,
     conversations,
@@ -80,22 +80,20 @@ async def send(conversation_id: str) -> Answer:
 @blueprint.get("/replies/<reply_id>")
 @login_required
 async def show(reply_id: str) -> str:
-    account_id = visitor.account_id()
-    reply = await replies().get(reply_id, account_id)
-    place = await replies().conversation_of(reply_id, account_id)
-    return render("replies/_reply.html", message=await versioned(reply, place))
+    reply, conversation = await replies().placed(reply_id, visitor.account_id())
+    return render("replies/_reply.html", message=await versioned(reply, conversation.id))
 
 
 @blueprint.post("/replies/<reply_id>/stop")
 @login_required
 async def stop(reply_id: str) -> Answer:
     account_id = visitor.account_id()
-    conversation_id = await replies().conversation_of(reply_id, account_id)  # 404 unless theirs
-    if (await replies().get(reply_id, account_id)).running:
-        await current_generations().stop(reply_id, account_id, conversation_id)
-    reply = await replies().get(reply_id, account_id)
-    url = url_for("conversations.show", conversation_id=conversation_id)
-    context = await _ended(reply, conversation_id)
+    reply, conversation = await replies().placed(reply_id, account_id)
+    if reply.running:
+        await current_generations().stop(reply_id, account_id, conversation.id)
+        reply, conversation = await replies().placed(reply_id, account_id)
+    url = url_for("conversations.show", conversation_id=conversation.id)
+    context = await _ended(reply, conversation)
     return await changed("replies/_replaced.html", page=f"{url}#m-{reply_id}", **context)
 
 
@@ -138,16 +136,14 @@ async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> 
     return marked(await page(template, history=await history(), **context), error)
 
 
-async def _ended(reply: Message, conversation_id: str) -> dict[str, Any]:
-    conversation = await conversations().get(conversation_id, visitor.account_id())
+async def _ended(reply: Message, conversation: Conversation) -> dict[str, Any]:
     last = reply if conversation.leaf_id == reply.id else None
-    reply = await versioned(reply, conversation_id)
+    reply = await versioned(reply, conversation.id)
     return {"message": reply, "composer": composer(conversation, last), "last": bool(last)}
 
 
 async def _is_last(reply_id: str) -> bool:
-    conversation_id = await replies().conversation_of(reply_id, visitor.account_id())
-    conversation = await conversations().get(conversation_id, visitor.account_id())
+    _, conversation = await replies().placed(reply_id, visitor.account_id())
     return conversation.leaf_id == reply_id
 
 

@@ -8,7 +8,6 @@ from werkzeug.datastructures import MultiDict
 from chat.accounts import visitor
 from chat.conversations.composing import picker
 from chat.conversations.domain import Conversation, Message
-from chat.conversations.views import conversations
 from chat.errors import Invalid
 from chat.providers.domain import Model, Prompt, Provider
 from chat.replies.domain import Started
@@ -49,9 +48,8 @@ async def edit(message_id: str, conversation: Conversation) -> Started:
 async def retry(reply_id: str) -> Started:
     """Another answer to the same question, by the form's model or the one that is picked now."""
     account_id = visitor.account_id()
-    place = await replies().conversation_of(reply_id, account_id)
-    picked = (await conversations().get(place, account_id)).model
-    model = _model((await request.form).get("model", "") or picked)
+    _, conversation = await replies().placed(reply_id, account_id)
+    model = _model((await request.form).get("model", "") or conversation.model)
     current_generations().admit()
     return await current_generations().unbroken(_begin_again(reply_id, account_id, model))
 

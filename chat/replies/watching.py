@@ -32,7 +32,7 @@ HTML = {"Content-Type": "text/html; charset=utf-8", "X-Accel-Buffering": "no"}
 @login_required
 async def stream(reply_id: str) -> Response:
     """Server-sent events: what is new since `Last-Event-ID` finished blocks, then what comes."""
-    place = await replies().conversation_of(reply_id, visitor.account_id())  # 404 unless theirs
+    reply, conversation = await replies().placed(reply_id, visitor.account_id())  # or 404
     current_streams().check(visitor.account_id())
     if request.method == "HEAD":
         return Response("", headers=sse.HEADERS)
@@ -41,7 +41,7 @@ async def stream(reply_id: str) -> Response:
     async def events() -> AsyncGenerator[bytes, None]:
         with _as_long_as_it_may(), current_streams().place(visitor.account_id()):
             yield sse.comment("prosa")
-            async with _growing(reply_id, place) as live:
+            async with _growing(reply, conversation.id) as live:
                 async for step in _watched(live, held):
                     yield sse.event(step.html, id=step.blocks) if step else sse.KEEP_ALIVE
             last = await _last(reply_id)
@@ -89,19 +89,18 @@ def _as_long_as_it_may() -> AbstractContextManager[None]:
 
 
 @asynccontextmanager
-async def _growing(reply_id: str, place: str) -> AsyncIterator[Live | None]:
-    """The reply while it is written; None when it is not any more."""
-    account_id = visitor.account_id()
-    if not (await replies().get(reply_id, account_id)).running:
+async def _growing(reply: Message, place: str) -> AsyncIterator[Live | None]:
+    """The reply while it is written; None when it was not any more as it was looked up."""
+    if not reply.running:
         yield None
         return
-    async with current_generations().watch(reply_id, account_id, place) as live:
+    async with current_generations().watch(reply.id, visitor.account_id(), place) as live:
         yield live
 
 
 async def _open_ended(reply: Message, place: str) -> AsyncGenerator[str, None]:
     """Finished blocks once, and the open end again and again: the style sheet shows the last."""
-    async with _growing(reply.id, place) as live:
+    async with _growing(reply, place) as live:
         if live is None:
             yield (await replies().get(reply.id, visitor.account_id())).html
             return
@@ -128,16 +127,13 @@ async def _watched(live: Live | None, held: int) -> AsyncGenerator[Step | None, 
 
 async def _last(reply_id: str) -> str:
     """The final bubble; '' when the reply goes on without this watcher, or was deleted."""
-    account_id = visitor.account_id()
     try:
-        reply = await replies().get(reply_id, account_id)
-        place = await replies().conversation_of(reply_id, account_id)
-        conversation = await conversations().get(place, account_id)
+        reply, conversation = await replies().placed(reply_id, visitor.account_id())
     except NotFound:
         return ""
     if reply.running:
         return ""
-    reply = await versioned(reply, place)
+    reply = await versioned(reply, conversation.id)
     last = conversation.leaf_id == reply.id
     form = composer(conversation, reply if last else None)
     return render("replies/_ended.html", message=reply, composer=form, last=last)

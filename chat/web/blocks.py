@@ -79,6 +79,11 @@ class Document:
             return False
         return size > _HEAVY_CODE or total > _HEAVY_CHARS
 
+    @property
+    def short(self) -> bool:
+        """Whether what `finish` has to render takes less than about 2 ms."""
+        return sum(map(len, self._new)) + len(self._rest) <= _HEAVY_CHARS
+
     def append(self, text: str) -> None:
         """Only stores; `advance` does the work."""
         text = text.replace("\0", "")

@@ -41,17 +41,15 @@ UPDATE conversations
    SET leaf_id = :leaf_id, model = :model, updated_at = :now
  WHERE id = :id AND account_id = :account_id;
 
--- name: get
+-- name: placed
+-- A reply, and the conversation that it is in.
 SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
-       r.state, r.reason, r.model, r.model_name
+       r.state, r.reason, r.model, r.model_name,
+       c.id AS place_id, c.title, c.model AS picked, c.leaf_id, c.pinned, c.archived, c.updated_at
   FROM replies r
   JOIN messages m ON m.id = r.id
+  JOIN conversations c ON c.id = r.conversation_id
  WHERE r.id = :id AND r.account_id = :account_id;
-
--- name: conversation_of
-SELECT conversation_id
-  FROM replies
- WHERE id = :id AND account_id = :account_id;
 
 -- name: followed
 SELECT id
