@@ -1,17 +1,17 @@
 """A PostgreSQL at the end of a copy; processes that serve it are in the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import asyncpg
 
 from chat.db.ends import BATCH, TABLES, Table, Values, check_version, listed, select, shown
 from chat.db.listening import LOCKS
 from chat.db.migrations import migrate_postgres, migrations, version_postgres
+from chat.db.single import connected, speaking
 from chat.settings import BadSettings
 
-PATIENCE = 10.0  # seconds until the server has answered, and until others leave
 LEAVING = 2.0  # seconds in which the server may notice that a process is gone
 COLUMNS = """
 SELECT column_name
@@ -34,32 +34,32 @@ class PostgresEnd:
         self._connection = connection
 
     async def columns(self, table: Table) -> list[str]:
-        with _speaking(self.shown):
+        with speaking(self.shown):
             return [row[0] for row in await self._connection.fetch(COLUMNS, table.name)]
 
     async def has_rows(self, table: Table) -> bool:
-        with _speaking(self.shown):
+        with speaking(self.shown):
             found = await self._connection.fetchval(f"SELECT 1 FROM {table.name} LIMIT 1")  # noqa: S608 (our own names)
         return found is not None
 
     async def batches(self, table: Table, columns: Sequence[str]) -> AsyncIterator[list[Values]]:
-        with _speaking(self.shown):
+        with speaking(self.shown):
             cursor = await self._connection.cursor(select(table, columns, listed(table.key)))
         while True:
-            with _speaking(self.shown):
+            with speaking(self.shown):
                 rows = await cursor.fetch(BATCH)
             if not rows:
                 return
             yield [tuple(row) for row in rows]
 
     async def add(self, table: Table, columns: Sequence[str], rows: list[Values]) -> None:
-        with _speaking(self.shown):
+        with speaking(self.shown):
             await self._connection.copy_records_to_table(
                 table.name, records=rows, columns=list(columns)
             )
 
     async def commit(self) -> None:
-        with _speaking(self.shown):
+        with speaking(self.shown):
             for table in TABLES:
                 await self._count_on(table)
             await self._connection.execute(f"ANALYZE {', '.join(t.name for t in TABLES)}")
@@ -81,51 +81,28 @@ class PostgresEnd:
 @asynccontextmanager
 async def source(url: str) -> AsyncIterator[PostgresEnd]:
     """One consistent view of the database of this address."""
-    async with _connected(url) as connection:
-        with _speaking(shown(url)):
-            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            version = await version_postgres(connection)
-        check_version(shown(url), version, len(migrations("postgres")))
+    async with _unserved(url) as connection:
+        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        check_version(shown(url), await version_postgres(connection), len(migrations("postgres")))
         yield PostgresEnd(connection, shown(url))
 
 
 @asynccontextmanager
 async def target(url: str) -> AsyncIterator[PostgresEnd]:
     """The database of this address, brought to this version; nobody else writes it meanwhile."""
-    async with _connected(url) as connection:
-        with _speaking(shown(url)):
-            await migrate_postgres(connection)
-            await connection.execute("BEGIN")
-            tables = ", ".join(table.name for table in TABLES)
-            await connection.execute(f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE")
+    async with _unserved(url) as connection:
+        await migrate_postgres(connection)
+        await connection.execute("BEGIN")
+        tables = ", ".join(table.name for table in TABLES)
+        await connection.execute(f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE")
         yield PostgresEnd(connection, shown(url))
 
 
 @asynccontextmanager
-async def _connected(url: str) -> AsyncIterator["asyncpg.Connection"]:
-    """A connection whose statements, and the time between them, may take as long as they need."""
-    with _speaking(shown(url)):
-        connection = await _connect(url)
-    try:
-        with _speaking(shown(url)):
-            await _check_unserved(connection, shown(url))
+async def _unserved(url: str) -> AsyncIterator["asyncpg.Connection"]:
+    async with connected(url) as connection:
+        await _check_unserved(connection, shown(url))
         yield connection
-    finally:
-        with suppress(Exception):  # it may be broken; what is not committed is undone either way
-            await connection.close(timeout=PATIENCE)
-
-
-async def _connect(url: str) -> "asyncpg.Connection":
-    settings = {
-        "application_name": "prosa copy-database",
-        "statement_timeout": "0",
-        "idle_in_transaction_session_timeout": "0",
-        "lock_timeout": f"{PATIENCE:.0f}s",
-    }
-    try:
-        return await asyncpg.connect(url, timeout=PATIENCE, server_settings=settings)
-    except ValueError as error:  # it may repeat a part of the password
-        raise BadSettings([f"The address of {shown(url)} makes no sense."]) from error
 
 
 async def _check_unserved(connection: "asyncpg.Connection", name: str) -> None:
@@ -134,12 +111,3 @@ async def _check_unserved(connection: "asyncpg.Connection", name: str) -> None:
         if asyncio.get_running_loop().time() > deadline:
             raise BadSettings([f"Another Prosa serves {name}: stop it first."])
         await asyncio.sleep(0.1)
-
-
-@contextmanager
-def _speaking(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        said = str(error).partition("\n")[0] or type(error).__name__
-        raise BadSettings([f"The database {name} cannot be used: {said}."]) from error

@@ -1,5 +1,6 @@
 """A SQLite file at the end of a copy; whoever serves it is in the way."""
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -43,6 +44,7 @@ class SQLiteEnd:
             if not rows:
                 return
             yield rows
+            await asyncio.sleep(0)  # Ctrl-C is heard here
 
     async def add(self, table: Table, columns: Sequence[str], rows: list[Values]) -> None:
         places = ", ".join("?" for _ in columns)

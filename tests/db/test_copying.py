@@ -1,6 +1,7 @@
 """An installation moves between databases: whole, compared, or not at all."""
 
 import asyncio
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -135,13 +136,30 @@ async def test_a_copy_that_is_killed_leaves_nothing_and_can_be_made_again(
     assert told(await copied(old, new, tmp_path))["messages"][0] > MESSAGES
 
 
+async def test_who_interrupts_a_copy_is_obeyed_at_once(
+    filled: Filling, place: Places, tmp_path: Path
+) -> None:
+    old, new = (await filled("sqlite")).place, await place("postgres")
+    async with new.open():
+        pass
+    await new.execute(SLOW["postgres"])
+    env = environment(tmp_path / "unused")
+    process = await start("copy-database", old.address, new.address, env=env)
+    await halfway(new)
+    process.signal(signal.SIGINT)
+
+    assert await process.left(5) == 130
+    assert process.lines == []
+    assert not any((await new.rows()).values())
+
+
 async def halfway(new: Place) -> None:
     """Returns once somebody is in the middle of a copy to there."""
     if new.kind == "sqlite":
         await until(lambda: held(Path(new.address.removeprefix("sqlite:///"))))
         return
     sql = """SELECT wait_event FROM pg_stat_activity
-              WHERE datname = current_database() AND application_name = 'prosa copy-database'"""
+              WHERE datname = current_database() AND application_name = 'prosa command'"""
     connection = await asyncpg.connect(new.address)
     async with asyncio.timeout(15):
         while await connection.fetchval(sql) != "PgSleep":  # noqa: ASYNC110 (another process's)
