@@ -1,4 +1,4 @@
-"""The commands: serve, migrate, create-admin, backup, restore, check."""
+"""The commands: serve, migrate, create-admin, backup, restore, copy-database, check."""
 
 import argparse
 import asyncio
@@ -84,6 +84,19 @@ def restore(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def copy_database(settings: Settings, options: argparse.Namespace) -> int:
+    from chat.db import copying
+
+    for copied in asyncio.run(copying.copy_database(options.source, options.target)):
+        print(f"{copied.table:<14}{copied.rows:>10} rows  {copied.checksum[:16]}")
+    key = settings.data / "secret-key"
+    print(
+        "Copied and compared. Now set DATABASE_URL to the new address, and SECRET_KEY to the key"
+        f" used so far ({key} holds it where none was set); the uploads folder stays."
+    )
+    return 0
+
+
 def check(settings: Settings, _: argparse.Namespace) -> int:
     """Reading the settings was the check: mistakes have ended the program before."""
     print(f"The settings are in order. Prosa will be on {settings.public_url}.")
@@ -123,6 +136,17 @@ def _parser() -> argparse.ArgumentParser:
     command = add("restore", help="make an installation of a backup, where there is none")
     command.add_argument("folder", metavar="FOLDER", type=Path, help="what backup has written")
     command.set_defaults(run=restore)
+    command = add(
+        "copy-database",
+        help="move everything but the uploads from SQLite to PostgreSQL, or back",
+        description="Copies all rows of FROM, which nobody may serve meanwhile, into TO, which must"
+        " be empty, and compares them. FROM stays as it is. When it breaks off, TO stays empty.",
+        epilog="Addresses are like DATABASE_URL's: sqlite:///path or postgresql://user@host/name."
+        " A password may also come from the environment, as PGPASSWORD.",
+    )
+    command.add_argument("source", metavar="FROM", help="the database as it is now")
+    command.add_argument("target", metavar="TO", help="new or empty")
+    command.set_defaults(run=copy_database)
     add("check", help="read the settings and say every mistake").set_defaults(run=check)
     return parser
 

@@ -44,6 +44,11 @@ class Server:
         return f"postgresql://postgres@/{database}?host={self._folder}"
 
     @property
+    def programs(self) -> Path:
+        """The folder of `pg_dump` and its like, of the server's version."""
+        return self._bin
+
+    @property
     def pid(self) -> int:
         return int((self._data / "postmaster.pid").read_text().split()[0])
 

@@ -11,6 +11,7 @@ import pytest
 from tests.faults.process import ROOT, environment
 from tests.people import PASSWORD
 
+COMMANDS = "serve migrate create-admin backup restore copy-database check".split()
 KEY = "0123456789abcdef" * 2
 Done = subprocess.CompletedProcess[str]
 
@@ -46,9 +47,7 @@ def accounts(data: Path) -> list[tuple[str, str]]:
     return rows
 
 
-@pytest.mark.parametrize(
-    "command", ["", "serve", "migrate", "create-admin", "backup", "restore", "check"]
-)
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_every_command_explains_itself_and_touches_nothing(tmp_path: Path, command: str) -> None:
     done = run(*command.split(), "--help", data=tmp_path / "data", SECRET_KEY="bad")
 
@@ -58,7 +57,8 @@ def test_every_command_explains_itself_and_touches_nothing(tmp_path: Path, comma
 
 
 @pytest.mark.parametrize(
-    "words", ["", "bogus", "create-admin", "check now", "serve --fast", "backup"]
+    "words",
+    ["", "bogus", "create-admin", "check now", "serve --fast", "backup", "copy-database one.db"],
 )
 def test_a_mistyped_command_is_one_line_and_a_failure(tmp_path: Path, words: str) -> None:
     done = run(*words.split(), data=tmp_path)

@@ -1,5 +1,6 @@
 """A backup of a whole installation, made while it runs."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator
@@ -7,17 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chat.backup.manifest import (
-    DATABASE,
+    DATABASES,
     KEY,
     UPLOADS,
     File,
     Manifest,
     copied,
     digest,
+    kind,
     sync_tree,
     write,
 )
-from chat.db.copies import contents_sqlite, copy_sqlite
+from chat.db.connect import needing_driver
+from chat.db.copies import Contents, contents_sqlite, copy_sqlite
 from chat.settings import BadSettings, Settings
 
 
@@ -32,7 +35,7 @@ def make(settings: Settings, folder: Path) -> Manifest:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if any(folder.iterdir()):
             raise BadSettings([f"{folder} is not empty: a backup needs a folder of its own."])
-        (folder / DATABASE).touch(mode=0o600, exist_ok=False)  # ours from here on
+        (folder / DATABASES[kind(settings)]).touch(mode=0o600, exist_ok=False)  # ours from here on
     except OSError as error:
         raise BadSettings([f"{folder} cannot be used: {error}."]) from error
     try:
@@ -45,26 +48,33 @@ def make(settings: Settings, folder: Path) -> Manifest:
 
 
 def _check(settings: Settings, folder: Path) -> None:
-    if settings.postgres:
-        raise BadSettings(["DATABASE_URL: this version backs up no PostgreSQL, only SQLite."])
     if folder.resolve().is_relative_to(settings.uploads.resolve()):
         raise BadSettings([f"{folder} is among the uploads: put the backup elsewhere."])
 
 
 def _written(settings: Settings, folder: Path) -> Manifest:
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
-    database = folder / DATABASE
-    copy_sqlite(settings.database_file, database)
-    contents = contents_sqlite(database)
-    files = [File(DATABASE, *_synced(database)), *_files(settings, folder)]
+    database = folder / DATABASES[kind(settings)]
+    contents = _database(settings, database)
+    files = [File(database.name, *_synced(database)), *_files(settings, folder)]
     sync_tree(folder)
-    manifest = Manifest(made_at, contents.version, contents.counts, files)
+    manifest = Manifest(made_at, contents.version, contents.counts, files, kind(settings))
     write(folder, manifest)
     return manifest
 
 
+def _database(settings: Settings, target: Path) -> Contents:
+    if settings.postgres:
+        with needing_driver():
+            from chat.db.dumps import dump_postgres
+        return asyncio.run(dump_postgres(settings.database_url, target))
+    copy_sqlite(settings.database_file, target)
+    return contents_sqlite(target)
+
+
 def _files(settings: Settings, folder: Path) -> Iterator[File]:
-    if (key := settings.data / KEY).is_file():
+    key = settings.data / KEY
+    if key.is_file() and not settings.postgres:  # there it comes from the environment
         yield File(KEY, *copied(key, folder / KEY))
     for inside, folders, names in os.walk(settings.uploads):
         folders[:] = [name for name in folders if not name.startswith(".")]

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from chat.settings import BadSettings
+from chat.settings import BadSettings, Settings
 
-NAME, DATABASE, KEY, UPLOADS = "manifest.json", "chat.db", "secret-key", "uploads"
-FORMAT = 1
+NAME, KEY, UPLOADS = "manifest.json", "secret-key", "uploads"
+DATABASES = {"SQLite": "chat.db", "PostgreSQL": "chat.dump"}  # the file of each kind
+FORMAT = 2
 PIECE = 1024 * 1024  # bytes
 
 
@@ -25,18 +26,27 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`made_at`: UTC; `counts`: rows by table."""
+    """`made_at`: UTC; `counts`: rows by table; `database`: its kind, a key of DATABASES."""
 
     made_at: str
     database_version: int
     counts: dict[str, int]
     files: list[File]
+    database: str = "SQLite"  # FORMAT 1 knew no other
+
+    @property
+    def database_file(self) -> str:
+        return DATABASES[self.database]
 
     def sentence(self) -> str:
         """What is in it, for an operator."""
         counts = ", ".join(f"{number} {table}" for table, number in self.counts.items())
         uploads = sum(file.path.startswith(f"{UPLOADS}/") for file in self.files)
         return f"{counts}, {uploads} uploads; {sum(file.size for file in self.files)} bytes"
+
+
+def kind(settings: Settings) -> str:
+    return "PostgreSQL" if settings.postgres else "SQLite"
 
 
 def write(folder: Path, manifest: Manifest) -> None:
@@ -55,12 +65,14 @@ def read(folder: Path) -> Manifest:
     path = folder / NAME
     try:
         found = json.loads(path.read_bytes())
-        if found.pop("format") != FORMAT:
+        if found.pop("format") not in (1, FORMAT):
             raise BadSettings([f"{path} is of another version of Prosa."])
         files = [_file(each) for each in found.pop("files")]
         manifest = Manifest(files=files, **found)
-        if DATABASE not in {file.path for file in files} or not isinstance(manifest.counts, dict):
-            raise ValueError
+        if manifest.database_file not in {file.path for file in files}:
+            raise ValueError(manifest.database)
+        if not isinstance(manifest.counts, dict):
+            raise TypeError
     except OSError as error:
         raise BadSettings([f"{folder} is no whole backup: {error}."]) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -105,7 +117,7 @@ def sync_tree(folder: Path) -> None:
 def _file(given: Any) -> File:
     file = File(**given)
     path = PurePosixPath(file.path)
-    known = file.path in (DATABASE, KEY) or path.parts[0] == UPLOADS
+    known = file.path in (*DATABASES.values(), KEY) or path.parts[0] == UPLOADS
     if not known or path.is_absolute() or ".." in path.parts:
         raise ValueError(file.path)
     return file

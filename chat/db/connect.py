@@ -1,5 +1,8 @@
 """From the settings to a database that is ready."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from chat.db.database import Database
 from chat.settings import BadSettings, Settings
 
@@ -13,11 +16,18 @@ async def connect(settings: Settings, *, serving: bool = False) -> Database:
         from chat.db.sqlite import SQLite  # only the driver that is needed is imported
 
         return await SQLite.open(settings.database_file)
-    try:
+    with needing_driver():
         from chat.db.postgres import Postgres
-    except ImportError as error:
-        raise BadSettings(["DATABASE_URL: PostgreSQL needs asyncpg: make postgres."]) from error
     found = await Postgres.open(settings.database_url)
     if serving:
         await found.join()
     return found
+
+
+@contextmanager
+def needing_driver() -> Iterator[None]:
+    """Around the import of what needs PostgreSQL's driver; BadSettings when that is missing."""
+    try:
+        yield
+    except ImportError as error:
+        raise BadSettings(["DATABASE_URL: PostgreSQL needs asyncpg: make postgres."]) from error

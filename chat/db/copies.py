@@ -29,13 +29,13 @@ def copy_sqlite(path: Path, target: Path) -> None:
     """
     if not path.is_file():
         raise BadSettings([f"There is no database {path}."])
-    with _speaking(path), closing(_opened(path, "mode=rw")) as db:  # ro could not make the index
+    with speaking(path), closing(opened(path, "mode=rw")) as db:  # ro could not make the index
         db.execute("VACUUM INTO ?", [str(target)])
 
 
 def contents_sqlite(path: Path) -> Contents:
     """What is in a copy that nobody writes; BadSettings when this program cannot use it."""
-    with _speaking(path), closing(_opened(path, "mode=ro&immutable=1")) as db:
+    with speaking(path), closing(opened(path, "mode=ro&immutable=1")) as db:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if not 1 <= version <= (known := len(migrations())):
             raise BadSettings(
@@ -50,13 +50,15 @@ def contents_sqlite(path: Path) -> Contents:
     return Contents(version, counts)
 
 
-def _opened(path: Path, how: str) -> sqlite3.Connection:
+def opened(path: Path, how: str) -> sqlite3.Connection:
+    """A connection without a transaction; `how`: the parameters of a SQLite URI."""
     uri = f"{path.absolute().as_uri()}?{how}"
     return sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)
 
 
 @contextmanager
-def _speaking(path: Path) -> Iterator[None]:
+def speaking(path: Path) -> Iterator[None]:
+    """What SQLite complains of, as one line for the operator."""
     try:
         yield
     except sqlite3.Error as error:

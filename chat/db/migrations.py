@@ -60,14 +60,14 @@ async def migrate_postgres(connection: "asyncpg.Connection") -> None:
     """Runs what is missing, one process at a time. The version is a row of `schema_version`."""
     scripts = migrations("postgres")
     for number, script in enumerate(scripts, start=1):
-        if await _version_postgres(connection) >= number:
+        if await version_postgres(connection) >= number:
             continue
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-            if await _version_postgres(connection) < number:
+            if await version_postgres(connection) < number:
                 await connection.execute(script)
                 await _set_version_postgres(connection, number)
-    _refuse_newer(await _version_postgres(connection), len(scripts))
+    _refuse_newer(await version_postgres(connection), len(scripts))
 
 
 def _refuse_newer(found: int, known: int) -> None:
@@ -82,7 +82,8 @@ async def _version(connection: "aiosqlite.Connection") -> int:
     return int(rows[0][0])
 
 
-async def _version_postgres(connection: "asyncpg.Connection") -> int:
+async def version_postgres(connection: "asyncpg.Connection") -> int:
+    """0 where no migration has run yet."""
     # Not to_regclass(): after waiting for the lock that would answer from before it.
     if not await connection.fetchval(
         "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1",

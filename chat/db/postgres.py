@@ -6,14 +6,15 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import asyncpg
 
 from chat.db.database import CHANNEL, Hearer, Row, Transaction
+from chat.db.ends import shown
 from chat.db.listening import Listening
 from chat.db.migrations import migrate_postgres
 from chat.db.queries import Query
+from chat.db.single import speaking
 from chat.errors import NotFound, Unavailable
 from chat.settings import BadSettings
 
@@ -51,16 +52,17 @@ class Postgres:
     async def open(cls, url: str) -> "Postgres":
         """The migrated database of this address; BadSettings when it cannot be used."""
         try:
-            connection = await _connect(url)
-            try:
-                await migrate_postgres(connection)
-            finally:
-                await connection.close(timeout=PATIENCE)
-            pool = await asyncpg.create_pool(
-                url, connect=_connect, min_size=1, max_size=MOST, reset=_nothing
-            )
-        except (*PASSING, asyncpg.PostgresError, ValueError) as error:
-            raise BadSettings([f"The database {_shown(url)} cannot be used: {error}."]) from error
+            with speaking(shown(url)):
+                connection = await _connect(url)
+                try:
+                    await migrate_postgres(connection)
+                finally:
+                    await connection.close(timeout=PATIENCE)
+                pool = await asyncpg.create_pool(
+                    url, connect=_connect, min_size=1, max_size=MOST, reset=_nothing
+                )
+        except ValueError as error:  # it may repeat a part of the password
+            raise BadSettings([f"The address of {shown(url)} makes no sense."]) from error
         return cls(pool, Listening(lambda: _connect(url)))
 
     @property
@@ -259,9 +261,3 @@ def _unsaved() -> Unavailable:
         code="busy",
         retry_after=5,
     )
-
-
-def _shown(url: str) -> str:
-    """The address without its password."""
-    parts = urlsplit(url)
-    return f"{parts.hostname or 'localhost'}{parts.path}"

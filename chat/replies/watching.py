@@ -1,5 +1,6 @@
 """Watching a reply grow: as server-sent events, or as a page that is kept open."""
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
@@ -19,6 +20,7 @@ from chat.replies.live import Live
 from chat.replies.sending import replies
 from chat.replies.streams import SessionWatch, current_streams
 from chat.web import sse
+from chat.web.blocks import Document
 from chat.web.current import current_db
 from chat.web.hypermedia import Answer, streamed
 from chat.web.templating import render
@@ -110,7 +112,21 @@ async def _open_ended(reply: Message, place: str) -> AsyncGenerator[str, None]:
                 blocks, held = live.blocks(held), live.count
                 yield f'{"".join(blocks)}<div class="tail">{live.tail}{warning(live)}</div>\n'
         if live.ending:
-            yield "".join(live.blocks(held))
+            yield await _behind(reply.id, held)
+
+
+async def _behind(reply_id: str, held: int) -> str:
+    """What comes behind that many blocks of a reply that has ended; '' when it goes on elsewhere.
+
+    Asked of the rows: of a reply that was written elsewhere the last words were never heard.
+    """
+    reply = await replies().get(reply_id, visitor.account_id())
+    if reply.running:
+        return ""
+    document = Document()
+    document.append(reply.text)
+    await asyncio.to_thread(document.finish)
+    return "".join(document.blocks[held:])
 
 
 async def _watched(live: Live | None, held: int) -> AsyncGenerator[Step | None, None]:

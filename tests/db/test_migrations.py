@@ -186,7 +186,7 @@ async def test_a_process_killed_in_the_middle_leaves_the_old_schema(
     dying = await _opening(scripts, path)
     assert dying.stdin
     dying.stdin.close()
-    await until(lambda: _held(path))
+    await until(lambda: held(path))
     dying.kill()
     await dying.wait()
 
@@ -199,7 +199,7 @@ async def test_a_process_killed_in_the_middle_leaves_the_old_schema(
     assert steps(path) == ["once"]
 
 
-def _held(path: Path) -> bool:
+def held(path: Path) -> bool:
     """Whether somebody is writing."""
     with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as db:
         with suppress(sqlite3.OperationalError):

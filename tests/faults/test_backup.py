@@ -63,7 +63,7 @@ async def test_r47_backups_under_load_are_restored_whole(
     upstream.will(*(Answer(["Hello, ", "world."], pause=0.02) for _ in range(8)))
     data, uploads = tmp_path / "data", tmp_path / "uploads"
     for number in range(30):
-        _upload(uploads, number)
+        upload(uploads, number)
     before: list[dict[str, str]] = []
     took: list[float] = []
     async with (
@@ -100,7 +100,7 @@ async def _check_restored(
     assert set(disk.questions.values()) == {1}
     assert f"{len(disk.questions)} conversations" in done.stdout
     assert "30 uploads" in done.stdout
-    assert _tree(uploads) == _tree(folder / "uploads")
+    assert tree(uploads) == tree(folder / "uploads")
     assert (data / "secret-key").read_text() == (folder / "data" / "secret-key").read_text()
     modes = {path.stat().st_mode & 0o777 for path in data.iterdir()}
     assert modes == {0o600}
@@ -122,7 +122,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small installation with two uploads, and its backup."""
     folder = tmp_path_factory.mktemp("installation")
     for number in range(2):
-        _upload(folder / "uploads", number)
+        upload(folder / "uploads", number)
     run("create-admin", "ada@example.com", data=folder / "data", said="correct horse battery\n")
     done = made(folder, folder / "backup")
     assert (done.returncode, done.stderr) == (0, "")
@@ -200,7 +200,7 @@ def test_an_installation_is_never_overwritten(tmp_path: Path, backup: Path) -> N
 
     assert "restore where nothing is" in refused(restored(backup, tmp_path / "data"))
     assert (tmp_path / "data" / "chat.db").read_bytes() == before
-    _upload(tmp_path / "again", 7)
+    upload(tmp_path / "again", 7)
     assert "restore where nothing is" in refused(restored(backup, tmp_path / "new"))
     assert not (tmp_path / "new" / "chat.db").exists()
 
@@ -224,15 +224,15 @@ def test_a_restore_that_broke_off_can_be_run_again(tmp_path: Path, backup: Path)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 accounts, 0 conversations, 0 messages, 0 replies, 2 uploads" in done.stdout
-    assert _tree(tmp_path / "again") == _tree(tmp_path / "uploads")
+    assert tree(tmp_path / "again") == tree(tmp_path / "uploads")
     assert "restore where nothing is" in refused(restored(backup, tmp_path / "new"))
 
 
 def test_a_backup_needs_a_folder_of_its_own(tmp_path: Path, backup: Path) -> None:
-    before = _tree(backup)
+    before = tree(backup)
 
     assert "is not empty" in refused(made(tmp_path, backup))
-    assert _tree(backup) == before
+    assert tree(backup) == before
     assert "among the uploads" in refused(made(tmp_path, tmp_path / "uploads" / "b"))
     (tmp_path / "file").touch()
     assert str(tmp_path / "file") in refused(made(tmp_path, tmp_path / "file"))
@@ -275,13 +275,13 @@ async def test_a_backup_that_is_killed_cannot_be_taken_for_a_whole_one(
     assert survivors(tmp_path / "data") == []
 
 
-def _upload(folder: Path, number: int) -> None:
+def upload(folder: Path, number: int) -> None:
     path = folder / "aa" / f"{number}.bin"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(os.urandom(10_000))
 
 
-def _tree(folder: Path) -> dict[str, bytes]:
+def tree(folder: Path) -> dict[str, bytes]:
     found = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
