@@ -13,7 +13,8 @@ from chat.providers.domain import Model, Provider, ProviderError
 from chat.providers.guide import MODEL as GUIDE
 from chat.providers.guide import Guide
 from chat.providers.http import Limits, session
-from chat.providers.openai import OpenAI, usable
+from chat.providers.listing import usable
+from chat.providers.openai import OpenAI
 from chat.settings import Settings
 
 log = logging.getLogger(__name__)
