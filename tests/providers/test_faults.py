@@ -139,6 +139,19 @@ def error(**fields: object) -> bytes:
         (400, error(message="Model does not support image input"), "unsupported"),
         (400, error(message="odd", type="invalid_request_error"), "bad_request"),
         (422, b'{"detail":[{"msg":"no","input":"image is not supported"}]}', "bad_request"),
+        (400, error(status="INVALID_ARGUMENT", message="API key not valid. Pass another."), "auth"),
+        (
+            400,
+            error(status="FAILED_PRECONDITION", message="Please enable billing on it"),
+            "billing",
+        ),
+        (400, error(message="The input token count (9) exceeds the maximum number"), "context"),
+        (400, error(message="input length and `max_tokens` exceed context limit"), "context"),
+        (400, error(message="Your credit balance is too low to access the API"), "billing"),
+        (413, error(type="request_too_large", message="Request exceeds the size"), "context"),
+        (429, error(status="RESOURCE_EXHAUSTED", message="check your billing"), "rate_limit"),
+        (503, error(status="UNAVAILABLE", message="The model is overloaded."), "overloaded"),
+        (504, error(status="DEADLINE_EXCEEDED", message="too slow"), "timeout"),
         (418, b"[]", "bad_request"),
         (503, error(message="Loading model"), "overloaded"),
         (529, b"", "overloaded"),
@@ -174,6 +187,17 @@ def test_the_message_is_short_and_holds_no_key() -> None:
 )
 def test_retry_after_is_seconds(value: str, low: float, high: float) -> None:
     assert low <= from_answer(429, {"Retry-After": value}, b"").retry_after <= high
+
+
+@pytest.mark.parametrize(
+    ("delay", "seconds"), [("31s", 31), ("0.5s", 0.5), ("soon", 0), ("-1s", 0), (7, 0)]
+)
+def test_googles_delay_stands_among_the_details(delay: object, seconds: float) -> None:
+    details = [7, {"@type": "Help"}, {"@type": "RetryInfo", "retryDelay": delay}]
+    body = b"[" + error(code=429, details=details) + b"]"
+
+    assert from_answer(429, {}, body).retry_after == seconds
+    assert from_answer(429, {"Retry-After": "9"}, body).retry_after == 9
 
 
 def test_retry_after_may_be_a_date() -> None:
