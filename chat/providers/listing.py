@@ -1,7 +1,7 @@
 """Lists of models as endpoints give them: what is in them is looked at before it is believed."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chat.providers.domain import Model, ProviderError
@@ -47,6 +47,11 @@ def usable(own_id: str) -> bool:
 def name(value: object, own_id: str) -> str:
     """The name in a list, or the id where that is none."""
     return value if isinstance(value, str) and 0 < len(value) <= MAX_NAME else own_id
+
+
+def note(notes: Mapping[str, str], own_id: str) -> str:
+    """The note of the first beginning that fits; empty when none does."""
+    return next((note for start, note in notes.items() if own_id.startswith(start)), "")
 
 
 def inside(entry: dict[str, Any], *path: str) -> object:

@@ -104,9 +104,7 @@ class OpenAI:
             id=f"{self.key}/{own_id}",
             provider=self.label,
             name=listing.name(entry.get("name"), own_id),
-            note=next(
-                (note for start, note in self._notes.items() if own_id.startswith(start)), ""
-            ),
+            note=listing.note(self._notes, own_id),
             context=window,
             max_output=listing.first_count(
                 entry.get("max_completion_tokens"),
