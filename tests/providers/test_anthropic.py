@@ -13,7 +13,6 @@ from chat.providers.anthropic import Anthropic
 from chat.providers.domain import (
     CONTINUE,
     Done,
-    Model,
     ReasoningDelta,
     TextDelta,
     Turn,
@@ -207,37 +206,6 @@ async def test_an_error_event_is_a_typed_error_after_the_text(
     text, fault = await failed(provider, asked())
 
     assert (text, fault.kind) == ("A", ours)
-
-
-async def test_models_are_listed_with_what_the_service_says_of_them(
-    upstream: Upstream, http: aiohttp.ClientSession
-) -> None:
-    entries = [
-        {
-            "type": "model",
-            "id": "claude-new",
-            "display_name": "Claude New",
-            "max_input_tokens": 1_000_000,
-            "max_tokens": 128_000,
-            "lifecycle": "active",
-            "capabilities": {"thinking": {"supported": True}},
-        },
-        {"id": "claude-old", "lifecycle": "retired"},
-        {"id": "claude-plain", "display_name": None, "capabilities": None},
-        {"id": "local", "meta": {"n_ctx": 2048}},
-        *({"id": own_id} for own_id in ("claude-plain", "", 7, "new\nline")),
-        "odd",
-    ]
-    upstream.answer(json.dumps({"data": entries, "has_more": False}).encode(), headers="")
-    provider = Anthropic("a", "A", upstream.url, "key-1", http, notes={"claude-n": "A note"})
-
-    assert await provider.models() == [
-        Model("a/claude-new", "A", "Claude New", "A note", 1_000_000, 128_000, reasons=True),
-        Model("a/claude-plain", "A", "claude-plain"),
-        Model("a/local", "A", "local", context=2048),
-    ]
-    assert upstream.heads[0].startswith("GET /v1/models?limit=1000 ")
-    assert "anthropic-version: 2023-06-01" in upstream.heads[0]
 
 
 async def test_the_official_client_reads_the_same_from_the_same_stream(

@@ -11,7 +11,6 @@ from google import genai
 from google.genai import errors, types
 from llmock.pytest_plugin import LLMock
 
-from chat.providers import known
 from chat.providers.domain import (
     CONTINUE,
     Done,
@@ -198,44 +197,6 @@ async def test_a_quota_is_waited_for_as_long_as_its_details_say(
 
     assert text_of(await told(provider, asked())) == "Olá, você 🙂"
     assert len(upstream.bodies) == 2
-
-
-async def test_models_that_generate_are_listed_with_their_limits(
-    upstream: Upstream, http: aiohttp.ClientSession
-) -> None:
-    writes = {"supportedGenerationMethods": ["generateContent", "countTokens"]}
-    entries = [
-        {
-            "name": "models/gemini-new",
-            "displayName": "Gemini New",
-            "inputTokenLimit": 1_048_576,
-            "outputTokenLimit": 65_536,
-            "thinking": True,
-            **writes,
-        },
-        {"name": "models/embedding-001", "supportedGenerationMethods": ["embedContent"]},
-        {"name": "models/gemini-tts", **writes},
-        {"name": "models/gemma", "displayName": 7, **writes},
-        {"name": "models/odd", "supportedGenerationMethods": "generateContent"},
-        *({"name": name, **writes} for name in ("models/gemma", "", None, "models/a\nb")),
-        "odd",
-    ]
-    upstream.answer(json.dumps({"models": entries}).encode(), headers="")
-    provider = Gemini(
-        "g",
-        "G",
-        upstream.url,
-        "",
-        http,
-        notes={"gemini-n": "A note"},
-        keep=known.writes,
-    )
-
-    assert await provider.models() == [
-        Model("g/gemini-new", "G", "Gemini New", "A note", 1_048_576, 65_536, reasons=True),
-        Model("g/gemma", "G", "gemma"),
-    ]
-    assert upstream.heads[0].startswith("GET /v1/models?pageSize=1000 ")
 
 
 @unwarned
