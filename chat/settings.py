@@ -53,6 +53,11 @@ class Settings:
     secret_key: str  # empty: made once and kept in the data folder (`secret_key()` below)
     openai_api_key: str
     openai_base_url: str
+    anthropic_api_key: str
+    anthropic_base_url: str
+    gemini_api_key: str
+    gemini_base_url: str
+    openrouter_api_key: str
     ollama_host: str
     embedded_model: str  # auto, off, or a path
     sign_up: str  # open, invited, closed
@@ -115,8 +120,13 @@ def read(env: Mapping[str, str]) -> Settings:
         public_url=reader.valid("PUBLIC_URL", public_url, _http).rstrip("/") or _local(host, port),
         public_url_given=bool(public_url),
         secret_key=reader.checked("SECRET_KEY", "", _secret),
-        openai_api_key=reader.text("OPENAI_API_KEY", ""),
+        openai_api_key=reader.checked("OPENAI_API_KEY", "", _key),
         openai_base_url=reader.checked("OPENAI_BASE_URL", "", _http).rstrip("/"),
+        anthropic_api_key=reader.checked("ANTHROPIC_API_KEY", "", _key),
+        anthropic_base_url=reader.checked("ANTHROPIC_BASE_URL", "", _http).rstrip("/"),
+        gemini_api_key=reader.checked("GEMINI_API_KEY", "", _key),
+        gemini_base_url=reader.checked("GEMINI_BASE_URL", "", _http).rstrip("/"),
+        openrouter_api_key=reader.checked("OPENROUTER_API_KEY", "", _key),
         ollama_host=reader.text("OLLAMA_HOST", "").rstrip("/"),
         embedded_model=reader.checked("EMBEDDED_MODEL", "auto", _embedded),
         sign_up=reader.choice("SIGN_UP", "open", "invited", "closed"),
@@ -238,6 +248,12 @@ def _secret(value: str) -> str:
     if value.lower() in PLACEHOLDERS or value.lower().startswith(("changeme", "your-", "<")):
         return "is a placeholder: put at least 32 random characters there (openssl rand -hex 32)."
     return "" if len(value.encode()) >= 32 else "is too short: at least 32 characters are needed."
+
+
+def _key(value: str) -> str:
+    """It becomes a header: what is no key there fails each question, and late."""
+    usable = value.isascii() and value.isprintable() and " " not in value
+    return "" if usable else "must be one word of ASCII characters, as the provider gave it."
 
 
 def _embedded(value: str) -> str:

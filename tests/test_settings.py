@@ -47,12 +47,18 @@ def test_every_mistake_is_told_at_once_in_a_line_of_its_own() -> None:
         LOG_FORMAT="xml",
         DATABASE_URL="mysql://x",
         OPENAI_API_KEY_FILE="/no/such",
+        ANTHROPIC_BASE_URL="api.anthropic.com",
+        GEMINI_BASE_URL="//x",
+        GEMINI_API_KEY="two words",
+        OPENROUTER_API_KEY="sk-or-…",
+        ANTHROPIC_API_KEY_FILE="/no/such",
     )
 
     named = {line.split()[0] for line in lines}
     assert named == set(
         """PORT PUBLIC_URL SECRET_KEY OPENAI_BASE_URL EMBEDDED_MODEL SIGN_UP TRUSTED_PROXIES
-        LIMIT_SENDS LOG_FORMAT DATABASE_URL OPENAI_API_KEY_FILE""".split()
+        LIMIT_SENDS LOG_FORMAT DATABASE_URL OPENAI_API_KEY_FILE ANTHROPIC_BASE_URL GEMINI_BASE_URL
+        GEMINI_API_KEY OPENROUTER_API_KEY ANTHROPIC_API_KEY_FILE""".split()
     )
     assert len(lines) == len(named)
     assert all("\n" not in line and line.endswith((".", ").")) for line in lines)
@@ -105,6 +111,19 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     settings = read({"SECRET_KEY_FILE": str(path), "OPENAI_API_KEY_FILE": str(path)})
 
     assert settings.secret_key == settings.openai_api_key == GOOD_KEY
+
+
+@pytest.mark.parametrize("name", ["OPENAI", "ANTHROPIC", "GEMINI", "OPENROUTER"])
+def test_a_providers_key_is_one_word_and_never_repeated(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("hunter2\nhunter3\n")
+    for env in ({f"{name}_API_KEY": "hunter2 hunter3"}, {f"{name}_API_KEY_FILE": str(path)}):
+        (line,) = mistakes(**env)
+        assert line.startswith(f"{name}_API_KEY must be one word")
+        assert "hunter" not in line
+    path.write_text("key-1\n")
+    settings = read({f"{name}_API_KEY_FILE": str(path)})
+    assert getattr(settings, f"{name.lower()}_api_key") == "key-1"
 
 
 def test_a_bad_secret_in_a_file_is_still_bad(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -13,14 +12,14 @@ from chat.providers.domain import Model, Provider, ProviderError
 from chat.providers.guide import MODEL as GUIDE
 from chat.providers.guide import Guide
 from chat.providers.http import Limits, session
-from chat.providers.openai import OpenAI, usable
+from chat.providers.listing import usable
+from chat.providers.presets import configured
 from chat.settings import Settings
 
 log = logging.getLogger(__name__)
 
 EVERY = 600  # seconds between two looks at an endpoint that answers
 AGAIN = (5, 15, 60, 300)  # after failures; the last one repeats
-OLLAMA_CONTEXT = 4096  # what Ollama keeps of a prompt unless its operator says otherwise
 
 
 @dataclass(slots=True)
@@ -59,7 +58,7 @@ class Catalog:
     async def start(self) -> None:
         """Begin to look at every endpoint, each on its own; returns at once."""
         self._http = session()
-        providers = self._configured(self._http)
+        providers = configured(self._settings, self._http, self._limits)
         if self._embedded:
             providers.append(self._embedded)
         self._endpoints = {provider.key: _Endpoint(provider) for provider in providers}
@@ -104,7 +103,7 @@ class Catalog:
         endpoint = self._endpoints.get(key)
         if endpoint is None or endpoint.models is not None or not usable(own_id):
             return None
-        return Model(id=model_id, provider=endpoint.provider.label, name=own_id)
+        return known.completed(Model(model_id, endpoint.provider.label, own_id))
 
     def provider(self, model: Model) -> Provider:
         """Who answers for this model; ProviderError when it is no longer configured."""
@@ -122,39 +121,6 @@ class Catalog:
     def trouble(self) -> dict[str, str]:
         """Endpoints that did not answer the last look, each with the kind of its failure."""
         return {key: each.trouble for key, each in self._endpoints.items() if each.trouble}
-
-    def _configured(self, http: aiohttp.ClientSession) -> list[Provider]:
-        settings, found = self._settings, list[Provider]()
-        if settings.openai_api_key or settings.openai_base_url:
-            url = settings.openai_base_url or "https://api.openai.com/v1"
-            official = (urlsplit(url).hostname or "") == "api.openai.com"
-            found.append(
-                OpenAI(
-                    "openai",
-                    "OpenAI" if official else urlsplit(url).hostname or url,
-                    url,
-                    settings.openai_api_key,
-                    http,
-                    limits=self._limits,
-                    notes=known.NOTES,
-                    keep=known.chats if official else lambda own_id: True,
-                )
-            )
-        if settings.ollama_host:
-            url = ollama_url(settings.ollama_host)
-            found.append(
-                OpenAI(
-                    "ollama",
-                    "Ollama",
-                    url,
-                    "",
-                    http,
-                    limits=self._limits,
-                    notes=known.NOTES,
-                    context=OLLAMA_CONTEXT,
-                )
-            )
-        return found
 
     async def _watch(self, endpoint: _Endpoint) -> None:
         failures = 0
@@ -178,7 +144,7 @@ class Catalog:
             log.exception("No list of models from %s", provider.label)
             return
         endpoint.trouble = ""
-        endpoint.models = tuple(sorted(models, key=known.rank))
+        endpoint.models = tuple(sorted(map(known.completed, models), key=known.rank))
         if before:
             log.info("%s answers again: %d models", provider.label, len(models))
         self._publish()
@@ -190,19 +156,3 @@ class Catalog:
             (self._guide.label, (GUIDE,)),
         )
         self._models = {model.id: model for _, models in self._groups for model in models}
-
-
-def ollama_url(host: str) -> str:
-    """The base URL for what people write into OLLAMA_HOST: with or without scheme and port.
-
-    Ollama itself reads the same variable as the address it listens on, hence 0.0.0.0.
-    """
-    scheme, explicit, address = host.rstrip("/").rpartition("://")
-    name, _, port = address.partition(":") if address[:1] != "[" else address.rpartition(":")
-    if address.endswith("]"):
-        name, port = address, ""
-    if name in ("", "0.0.0.0"):  # noqa: S104 (compared, not bound)
-        name = "127.0.0.1"
-    if not port and not explicit:
-        port = "11434"
-    return f"{scheme or 'http'}://{name}{port and ':' + port}/v1"

@@ -20,6 +20,7 @@ class Model:
     note: str = ""  # what it is good for, in about six words (English, a key of translations)
     context: int = 0
     max_output: int = 0
+    reasons: bool = False  # whether it is known to think before it answers
 
     @property
     def endpoint(self) -> str:

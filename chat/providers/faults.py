@@ -29,6 +29,8 @@ def from_payload(
     payload: object, status: int = 0, *, api_key: str = "", retry_after: float = 0
 ) -> ProviderError:
     """The error in a decoded body or stream chunk; `status` 0 when there was none."""
+    if isinstance(payload, list) and payload:
+        payload = payload[0]
     code, message = _words(payload)
     if status in (0, 200) and code[:3].isdigit() and 400 <= int(code[:3]) < 600:
         status = int(code[:3])
@@ -36,19 +38,18 @@ def from_payload(
         message = message.replace(api_key, "[key]")
     message = _KEYS.sub("[key]", " ".join(message.split()))[:MAX_MESSAGE]
     kind = _kind(status, code.lower(), message.lower())
-    return ProviderError(kind, message, status=status, retry_after=retry_after)
+    wait = retry_after or _retry_delay(payload)
+    return ProviderError(kind, message, status=status, retry_after=wait)
 
 
 def _words(payload: object) -> tuple[str, str]:
     """What machines and what people are to read, from any of the shapes in use."""
-    if isinstance(payload, list) and payload:
-        payload = payload[0]
     if not isinstance(payload, dict):
         return "", str(payload)
     error = payload.get("error") or payload
     if not isinstance(error, dict):
         return "", str(error)
-    code = " ".join(str(error[name]) for name in ("code", "type") if error.get(name))
+    code = " ".join(str(error[name]) for name in ("code", "status", "type") if error.get(name))
     message = str(error.get("message") or error.get("detail") or "")
     if isinstance(details := error.get("detail"), list):  # FastAPI; `input` there is the prompt
         message = "; ".join(
@@ -77,13 +78,16 @@ _RULES: tuple[tuple[Kind, frozenset[int], re.Pattern[str], re.Pattern[str]], ...
         "billing",
         frozenset({402}),
         re.compile(r"insufficient_quota|billing|insufficient_(credit|balance)"),
-        re.compile(r"insufficient (credit|balance|fund)|credit balance is too low"),
+        re.compile(r"insufficient (credit|balance|fund)|credit balance is too low|enable billing"),
     ),
     (
         "context",
-        frozenset(),
-        re.compile(r"context_length|exceed_context_size"),
-        re.compile(r"(maximum|exceeds?|available).{0,40}context|prompt is too long"),
+        frozenset({413}),
+        re.compile(r"context_length|exceed_context_size|request_too_large"),
+        re.compile(
+            r"(maximum|exceeds?|available).{0,40}context|prompt is too long"
+            r"|token count.{0,40}exceeds"
+        ),
     ),
     (
         "unsupported",
@@ -95,7 +99,7 @@ _RULES: tuple[tuple[Kind, frozenset[int], re.Pattern[str], re.Pattern[str]], ...
         "auth",
         frozenset({401, 403}),
         re.compile(r"invalid_api_key|authentication|permission"),
-        _NEVER,
+        re.compile(r"api key (not valid|expired)"),
     ),
     (
         "not_found",
@@ -103,11 +107,22 @@ _RULES: tuple[tuple[Kind, frozenset[int], re.Pattern[str], re.Pattern[str]], ...
         re.compile(r"model_not_found|not_found_error"),
         re.compile(r"model.{0,80}(does not exist|not found)"),
     ),
-    ("rate_limit", frozenset({429}), re.compile(r"rate_limit|too_many_requests"), _NEVER),
-    ("timeout", frozenset({408}), _NEVER, _NEVER),
-    ("overloaded", frozenset({503, 529}), re.compile(r"overloaded|server_error"), _NEVER),
+    ("rate_limit", frozenset({429}), re.compile(r"rate_limit|too_many_requests|exhausted"), _NEVER),
+    ("timeout", frozenset({408, 504}), re.compile(r"timeout|deadline_exceeded"), _NEVER),
+    ("overloaded", frozenset({503, 529}), re.compile(r"overloaded|server_error|api_error"), _NEVER),
     ("bad_request", frozenset({400, 422}), re.compile(r"invalid_request"), _NEVER),
 )
+
+
+def _retry_delay(payload: object) -> float:
+    """Seconds, from the RetryInfo among the details of Google's errors; 0 without one."""
+    error = payload.get("error") if isinstance(payload, dict) else None
+    details = error.get("details") if isinstance(error, dict) else None
+    for detail in details if isinstance(details, list) else ():
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, str) and re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,9})?s", delay):
+            return float(delay[:-1])
+    return 0
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

@@ -22,15 +22,18 @@ This is a fixed text, not the answer of a language model: it does not read what 
 This installation, %(public_url)s, works, but no model is chosen here. \
 Whoever runs it can change that:
 
-1. Choose where answers come from: OpenAI, any server that speaks its protocol, or a model on \
-your own machine.
+1. Choose where answers come from: one of the services below, any server that speaks the \
+protocol of one of them, or a model on your own machine.
 2. Put the settings below into the environment, or into the file `.env` beside the program.
 3. Start the program again. The new models then stand in the list of models.
 
 | Setting | What it connects |
 |---|---|
 | `OPENAI_API_KEY` | OpenAI |
-| `OPENAI_BASE_URL` | any server with the same protocol: vLLM, llama.cpp, LM Studio, a gateway |
+| `OPENAI_BASE_URL` | any server with OpenAI's protocol: vLLM, llama.cpp, LM Studio, a gateway |
+| `ANTHROPIC_API_KEY` | Claude |
+| `GEMINI_API_KEY` | Gemini |
+| `OPENROUTER_API_KEY` | OpenRouter, and through it hundreds of models |
 | `OLLAMA_HOST` | a local Ollama |
 | `EMBEDDED_MODEL` | the path of a GGUF file, run by this program itself |
 

@@ -1,7 +1,8 @@
-"""What we know about models by their names. The services' own lists say nothing but the names."""
+"""What we know about models by their names, where the services' own lists say no more."""
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from chat.providers.domain import Model
 
@@ -18,14 +19,41 @@ NOTES: Mapping[str, str] = {
     "o4-mini": "Thinks first, quick at mathematics",
     "o3-mini": "Thinks first, small, for technical questions",
     "o3": "Thinks long, for hard technical questions",
+    "claude-haiku": "Quick and inexpensive, for clear tasks",
+    "claude-sonnet": "Strong at reasoning, code and writing",
+    "claude-opus": "Thinks long, for hard technical questions",
+    "gemini-2.5-flash-lite": "Fastest and cheapest, for simple tasks",
+    "gemini-2.5-flash": "Fast, with a very long memory",
+    "gemini-2.5-pro": "Careful with instructions, reads long texts",
     "gpt-oss": "Open model that thinks before answering",
     "llama3": "General open model, good in English",
     "qwen3-coder": "Open model for programming",
     "qwen3": "Open model, strong in many languages",
     "gemma3": "Compact open model, many languages",
+    "gemma-3": "Compact open model, many languages",
     "mistral": "Light open model for general use",
     "deepseek-r1": "Open model that shows its thinking",
     "phi4": "Small open model, good at reasoning",
+}
+
+# Tokens of the window and of the longest answer, 0 where it need not be sent; found as above.
+LIMITS: Mapping[str, tuple[int, int]] = {
+    "gpt-5": (400_000, 0),
+    "gpt-4.1": (1_047_576, 0),
+    "gpt-4o": (128_000, 0),
+    "chatgpt-4o": (128_000, 0),
+    "gpt-4-turbo": (128_000, 0),
+    "gpt-4": (8_192, 0),
+    "gpt-3.5": (16_385, 0),
+    "o1": (200_000, 0),
+    "o3": (200_000, 0),
+    "o4": (200_000, 0),
+    "claude-3-7": (200_000, 64_000),
+    "claude-3-5": (200_000, 8_192),
+    "claude-3": (200_000, 4_096),
+    "claude-opus": (200_000, 32_000),
+    "claude": (200_000, 64_000),
+    "gemini": (1_048_576, 0),
 }
 
 # On OpenAI's list stand also models that draw, hear, speak or embed, and some that only other
@@ -34,6 +62,8 @@ _NO_CHAT = re.compile(
     r"embedding|tts|whisper|transcribe|audio|realtime|dall-e|image|sora|moderation|babbage"
     r"|davinci|instruct|computer-use|codex|deep-research|-pro(-|$)"
 )
+# On Google's, too, and they answer to the same method as the ones that write.
+_NO_TEXT = re.compile(r"embedding|tts|audio|image|live|robotics|computer-use")
 _DATED = re.compile(r"-(\d{4}-\d\d-\d\d|\d{4})$")
 _PLACES = {start: place for place, start in enumerate(NOTES)}
 
@@ -41,6 +71,20 @@ _PLACES = {start: place for place, start in enumerate(NOTES)}
 def chats(own_id: str) -> bool:
     """Whether a model of OpenAI answers on the chat-completions address."""
     return not _NO_CHAT.search(own_id)
+
+
+def writes(own_id: str) -> bool:
+    """Whether a model of Google is for conversation."""
+    return not _NO_TEXT.search(own_id)
+
+
+def completed(model: Model) -> Model:
+    """With the limits we know of, where the endpoint told none."""
+    limits = (limits for start, limits in LIMITS.items() if model.own_id.startswith(start))
+    context, max_output = next(limits, (0, 0))
+    return replace(
+        model, context=model.context or context, max_output=model.max_output or max_output
+    )
 
 
 def rank(model: Model) -> tuple[bool, int]:

@@ -1,21 +1,11 @@
-"""The answer of a chat-completions server: bytes of its event stream in, typed events out."""
+"""What the chunks of a chat-completions stream mean."""
 
-import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
-from chat.providers.domain import (
-    Done,
-    Event,
-    ProviderError,
-    ReasoningDelta,
-    TextDelta,
-    Usage,
-)
-from chat.providers.faults import from_payload
-from chat.providers.http import Lines
+from chat.providers.answer import Reason, clean, count
+from chat.providers.domain import Event, ProviderError, ReasoningDelta, TextDelta, Usage
 
-Reason = Literal["stop", "length", "filter", "tool", "other"]
 _REASONS: Mapping[str, Reason] = {
     "stop": "stop",
     "eos": "stop",
@@ -26,81 +16,21 @@ _REASONS: Mapping[str, Reason] = {
     "tool_calls": "tool",
     "function_call": "tool",
 }
-_decode = json.JSONDecoder().decode
 
 
-class Answer:
-    """One answer while it is read. No socket and no clock in here.
+class OpenAIChunks:
+    """The Chunks of OpenAI and of all who imitate it."""
 
-    Ends once: either `ended` is true and the last event was Done, or `fault` says what went wrong.
-    """
+    mark = b"[DONE]"
 
-    def __init__(self, api_key: str = "") -> None:
-        self.ended = False
-        self.fault: ProviderError | None = None
-        self.reason: Reason | None = None  # known: the text is complete, only usage may follow
-        self._api_key = api_key
-        self._lines = Lines()
-        self._usage: Usage | None = None
+    def __init__(self) -> None:
+        self.reason: Reason | None = None
+        self.usage: Usage | None = None
         self._opening: _Opening | None = _Opening()
 
-    def feed(self, data: bytes) -> list[Event]:
-        """The events in the next bytes, whatever their cut."""
-        events: list[Event] = []
-        if self.ended or self.fault:
-            return events
-        try:
-            for line in self._lines.feed(data):
-                self._line(line, events)
-                if self.ended:
-                    break
-        except ProviderError as error:
-            events += self.stop(error)
-        return events
-
-    def stop(self, error: ProviderError | None = None) -> list[Event]:
-        """The last events, when nothing more comes: the connection ended, or failed with `error`.
-
-        A server that never said it was finished was cut off, however cleanly it closed.
-        """
-        events: list[Event] = []
-        if error is None:
-            events += self.feed(b"\n")  # the last line may lack its newline
-            error = ProviderError("truncated", "the stream ended without saying so")
-        if self.ended or self.fault:
-            return events
-        if self.reason is None:
-            self.fault = error
-            events += self._held()
-        else:
-            self._end(events)
-        return events
-
-    def _line(self, line: bytes, events: list[Event]) -> None:
-        if line.startswith(b"data:"):
-            payload = line[5:].strip()
-        elif line.startswith(b"{"):  # no stream at all: the answer, or an error, in one piece
-            payload = line
-        elif line.startswith(b"error:"):  # older llama.cpp
-            payload = b'{"error":%b}' % line[6:].strip()
-        elif line.startswith(b"<"):
-            raise ProviderError("protocol", "a page came instead of an event stream")
-        else:
-            return  # a comment, the name or the number of an event, the line between two
-        if payload == b"[DONE]":
-            self._end(events)
-        elif payload:
-            try:
-                self._chunk(_decode(payload.decode("utf-8", "replace")), events)
-            except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-                name = type(error).__name__  # not its words: they can hold the text
-                raise ProviderError("protocol", f"a chunk cannot be read ({name})") from error
-
-    def _chunk(self, chunk: dict[str, Any], events: list[Event]) -> None:
-        if chunk.get("error"):
-            raise from_payload(chunk, api_key=self._api_key)
+    def chunk(self, chunk: dict[str, Any], events: list[Event]) -> bool:
         if usage := chunk.get("usage"):
-            self._usage = _usage(usage)
+            self.usage = _usage(usage)
         for choice in chunk.get("choices") or ():
             if delta := choice.get("delta") or choice.get("message"):
                 self._delta(delta, events)
@@ -108,34 +38,28 @@ class Answer:
                 if reason == "error":
                     raise ProviderError("overloaded", "the provider gave up in the middle")
                 self.reason = _REASONS.get(reason, "other")
+        return False
+
+    def rest(self) -> list[Event]:
+        opening, self._opening = self._opening, None
+        return opening.rest() if opening else []
 
     def _delta(self, delta: dict[str, Any], events: list[Event]) -> None:
         thought = (
             delta.get("reasoning_content") or delta.get("reasoning") or delta.get("reasoning_text")
         )
         if thought and type(thought) is str:
-            events.append(ReasoningDelta(_clean(thought)))
+            events.append(ReasoningDelta(clean(thought)))
         text = delta.get("content") or delta.get("refusal")
         if not text:
             return
-        text = _clean(text if type(text) is str else _parts(text))
+        text = clean(text if type(text) is str else _parts(text))
         if self._opening is None:
             events.append(TextDelta(text))
             return
         events += self._opening.feed(text)
         if self._opening.over:
             self._opening = None
-
-    def _held(self) -> list[Event]:
-        opening, self._opening = self._opening, None
-        return opening.rest() if opening else []
-
-    def _end(self, events: list[Event]) -> None:
-        events += self._held()
-        if self._usage:
-            events.append(self._usage)
-        events.append(Done(self.reason or "stop"))
-        self.ended = True
 
 
 class _Opening:
@@ -178,23 +102,12 @@ def _usage(usage: dict[str, Any]) -> Usage:
     cached = usage.get("prompt_tokens_details") or {}
     reasoning = usage.get("completion_tokens_details") or {}
     return Usage(
-        input=_count(usage.get("prompt_tokens")),
-        output=_count(usage.get("completion_tokens")),
-        cached=_count(cached.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")),
-        reasoning=_count(reasoning.get("reasoning_tokens")),
+        input=count(usage.get("prompt_tokens")),
+        output=count(usage.get("completion_tokens")),
+        cached=count(cached.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")),
+        reasoning=count(reasoning.get("reasoning_tokens")),
     )
-
-
-def _count(value: object) -> int:
-    return value if type(value) is int and 0 <= value < 2**31 else 0
 
 
 def _parts(content: list[dict[str, Any]]) -> str:
     return "".join(part["text"] for part in content if part.get("type") == "text")
-
-
-def _clean(text: str) -> str:
-    """Without what no database and no page can hold: NUL and half surrogate pairs."""
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat.providers.answer import Answer
 from chat.providers.domain import Done, Event, ReasoningDelta, TextDelta, Usage
 from chat.providers.http import MAX_LINE
-from chat.providers.openai_answer import Answer
+from chat.providers.openai_answer import OpenAIChunks
 from tests.providers.wire import DONE, END, frame, text_of, thought_of
 
 
 def read(*parts: bytes) -> tuple[list[Event], Answer]:
-    answer, events = Answer(), list[Event]()
+    answer, events = Answer(OpenAIChunks()), list[Event]()
     for part in parts:
         events += answer.feed(part)
     return events + answer.stop(), answer
@@ -131,6 +132,9 @@ def test_an_error_object_in_the_stream_is_a_typed_error_after_the_text() -> None
         (b"data: " + b"x" * 10_000_000, "protocol"),
         (b'error: {"code":503,"message":"Loading model"}\n\n', "overloaded"),
         (b'{"error":{"code":"model_not_found","message":"no such model"}}', "not_found"),
+        (b'{\n  "error": {\n    "code": 401,\n    "message": "no"\n  }\n}\n', "auth"),
+        (b'{\n  "error": {\n', "truncated"),
+        (b"{\n" + b'"a",\n' * 300_000, "protocol"),
         (frame(finish="error"), "overloaded"),
     ],
 )
@@ -139,7 +143,7 @@ def test_a_stream_that_is_not_an_answer_fails_by_kind(written: bytes, kind: str)
 
 
 def test_a_long_line_is_refused_before_it_is_whole() -> None:
-    answer, held = Answer(), 0
+    answer, held = Answer(OpenAIChunks()), 0
     while not answer.fault:
         answer.feed(b"data: " + b"x" * 10_000 if held == 0 else b"x" * 10_000)
         held += 10_000

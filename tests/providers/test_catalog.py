@@ -5,13 +5,15 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import aiohttp
 import pytest
 
 from chat import settings
 from chat.providers import known
-from chat.providers.catalog import Catalog, ollama_url
+from chat.providers.catalog import Catalog
 from chat.providers.domain import Done, Event, Model, Prompt, ProviderError
 from chat.providers.http import Limits
+from chat.providers.presets import configured, ollama_url
 from tests.providers.wire import Upstream
 
 SMALL = Model("embedded/small", "On this machine", "Small")
@@ -161,6 +163,23 @@ def test_only_models_that_chat_are_offered_of_openais(own_id: str, offered: bool
 
 
 @pytest.mark.parametrize(
+    ("own_id", "offered"),
+    [
+        ("gemini-2.5-pro", True),
+        ("gemini-3-flash-preview", True),
+        ("gemma-3-27b-it", True),
+        ("gemini-2.5-flash-preview-tts", False),
+        ("gemini-2.5-flash-image", False),
+        ("gemini-2.5-flash-native-audio-latest", False),
+        ("gemini-robotics-er-1.5-preview", False),
+        ("gemini-2.5-computer-use-preview-10-2025", False),
+    ],
+)
+def test_only_models_that_write_are_offered_of_googles(own_id: str, offered: bool) -> None:
+    assert known.writes(own_id) is offered
+
+
+@pytest.mark.parametrize(
     ("host", "url"),
     [
         ("http://box:11434", "http://box:11434/v1"),
@@ -175,3 +194,82 @@ def test_only_models_that_chat_are_offered_of_openais(own_id: str, offered: bool
 )
 def test_ollamas_address_is_read_as_ollama_reads_it(host: str, url: str) -> None:
     assert ollama_url(host) == url
+
+
+async def test_every_key_connects_its_service_at_its_own_address(
+    http: aiohttp.ClientSession,
+) -> None:
+    keys = "OPENAI ANTHROPIC GEMINI OPENROUTER".split()
+    env = {f"{name}_API_KEY": f"key-{name}" for name in keys} | {"OLLAMA_HOST": "box"}
+
+    found = configured(settings.read(env), http, Limits())
+
+    assert [(provider.key, provider.label) for provider in found] == [
+        ("openai", "OpenAI"),
+        ("anthropic", "Anthropic"),
+        ("gemini", "Gemini"),
+        ("openrouter", "OpenRouter"),
+        ("ollama", "Ollama"),
+    ]
+    assert configured(settings.read({}), http, Limits()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "path", "header", "model"),
+    [
+        (
+            "anthropic",
+            {"data": [{"id": "claude-opus-4-1-20250805", "display_name": "Claude Opus 4.1"}]},
+            "/v1/models?limit=1000",
+            "x-api-key: key-1",
+            Model(
+                "anthropic/claude-opus-4-1-20250805",
+                "127.0.0.1",
+                "Claude Opus 4.1",
+                "Thinks long, for hard technical questions",
+                200_000,
+                32_000,
+            ),
+        ),
+        (
+            "gemini",
+            {
+                "models": [
+                    {
+                        "name": f"models/gemini-2.5-{kind}",
+                        "supportedGenerationMethods": ["generateContent"],
+                    }
+                    for kind in ("flash-image", "flash-preview-tts", "pro")
+                ]
+            },
+            "/v1/models?pageSize=1000",
+            "x-goog-api-key: key-1",
+            Model(
+                "gemini/gemini-2.5-pro",
+                "127.0.0.1",
+                "gemini-2.5-pro",
+                "Careful with instructions, reads long texts",
+                1_048_576,
+            ),
+        ),
+    ],
+)
+async def test_an_address_of_ones_own_is_asked_on_the_services_wire(
+    upstream: Upstream, name: str, body: object, path: str, header: str, model: Model
+) -> None:
+    upstream.answer(json.dumps(body).encode(), headers="")
+    env = {f"{name.upper()}_BASE_URL": upstream.url, f"{name.upper()}_API_KEY": "key-1"}
+    async with catalog(env) as made:
+        await until(lambda: made.default().id != "guide/guide")
+        assert made.groups()[0] == ("127.0.0.1", (model,))
+    assert upstream.heads[0].startswith(f"GET {path} ") and header in upstream.heads[0]
+
+
+async def test_a_model_that_was_never_listed_has_the_limits_we_know(upstream: Upstream) -> None:
+    upstream.answer(b"no", status=500)
+    async with catalog({"ANTHROPIC_BASE_URL": upstream.url}) as made:
+        await until(lambda: bool(made.trouble()))
+        model = made.find("anthropic/claude-3-5-sonnet-20241022")
+        assert model and (model.context, model.max_output) == (200_000, 8_192)
+        other = made.find("anthropic/elsewhere")
+        assert other and (other.context, other.max_output) == (0, 0)

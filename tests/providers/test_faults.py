@@ -8,8 +8,10 @@ import aiohttp
 import pytest
 from llmock.pytest_plugin import LLMock
 
-from chat.providers.domain import Done
+from chat.providers.anthropic import Anthropic
+from chat.providers.domain import Done, Provider
 from chat.providers.faults import from_answer, from_payload
+from chat.providers.gemini import Gemini
 from chat.providers.http import Limits
 from chat.providers.openai import OpenAI
 from tests.providers.wire import failed, text_of, told
@@ -17,15 +19,19 @@ from tests.providers.wire import failed, text_of, told
 ANSWER = "One two three four five six seven eight."
 
 
-@pytest.fixture
-def provider(llmock: LLMock, http: aiohttp.ClientSession) -> OpenAI:
+@pytest.fixture(params=[OpenAI, Anthropic, Gemini], ids=lambda wire: wire.__name__.lower())
+def provider(
+    request: pytest.FixtureRequest, llmock: LLMock, http: aiohttp.ClientSession
+) -> Provider:
     llmock.reply(ANSWER, times=None)
     limits = Limits(first=1, idle=0.3, backoff=0.01)
-    return OpenAI("openai", "OpenAI", llmock.base_url(), "key-for-tests", http, limits=limits)
+    wire: type[OpenAI | Anthropic | Gemini] = request.param
+    name = wire.__name__.lower()
+    return wire(name, name, llmock.base_url(name), "key-for-tests", http, limits=limits)
 
 
 async def test_a_rate_limit_is_waited_for_as_long_as_the_provider_says(
-    llmock: LLMock, provider: OpenAI
+    llmock: LLMock, provider: Provider
 ) -> None:
     llmock.rate_limit(times=1, retry_after=0.2)
     began = time.monotonic()
@@ -35,7 +41,7 @@ async def test_a_rate_limit_is_waited_for_as_long_as_the_provider_says(
     assert len(llmock.requests) == 2
 
 
-async def test_a_rate_limit_of_minutes_is_told_at_once(llmock: LLMock, provider: OpenAI) -> None:
+async def test_a_rate_limit_of_minutes_is_told_at_once(llmock: LLMock, provider: Provider) -> None:
     llmock.rate_limit(times=1, retry_after=120)
 
     _, error = await failed(provider)
@@ -46,7 +52,7 @@ async def test_a_rate_limit_of_minutes_is_told_at_once(llmock: LLMock, provider:
 
 @pytest.mark.parametrize("status", [500, 503])
 async def test_an_outage_is_given_up_after_two_more_tries(
-    llmock: LLMock, provider: OpenAI, status: int
+    llmock: LLMock, provider: Provider, status: int
 ) -> None:
     llmock.outage(status=status)
 
@@ -60,7 +66,7 @@ async def test_an_outage_is_given_up_after_two_more_tries(
     ("status", "kind"), [(400, "bad_request"), (401, "auth"), (404, "not_found")]
 )
 async def test_what_trying_again_cannot_mend_is_asked_once(
-    llmock: LLMock, provider: OpenAI, status: int, kind: str
+    llmock: LLMock, provider: Provider, status: int, kind: str
 ) -> None:
     llmock.fail(status, times=None)
 
@@ -68,7 +74,7 @@ async def test_what_trying_again_cannot_mend_is_asked_once(
     assert len(llmock.requests) == 1
 
 
-async def test_a_prompt_that_is_too_long_says_so(llmock: LLMock, provider: OpenAI) -> None:
+async def test_a_prompt_that_is_too_long_says_so(llmock: LLMock, provider: Provider) -> None:
     llmock.context_overflow()
 
     assert (await failed(provider))[1].kind == "context"
@@ -84,7 +90,7 @@ async def test_a_prompt_that_is_too_long_says_so(llmock: LLMock, provider: OpenA
     ],
 )
 async def test_a_fault_in_the_middle_keeps_the_text_and_is_not_tried_again(
-    llmock: LLMock, provider: OpenAI, fault: str, more: dict[str, int], kind: str
+    llmock: LLMock, provider: Provider, fault: str, more: dict[str, int], kind: str
 ) -> None:
     llmock.pace(20)  # else the text and the reset share a packet, and the reset wins
     getattr(llmock, fault)(after_chunks=4, **more)
@@ -97,7 +103,7 @@ async def test_a_fault_in_the_middle_keeps_the_text_and_is_not_tried_again(
 
 
 async def test_a_slow_first_token_within_the_limit_is_no_fault(
-    llmock: LLMock, provider: OpenAI
+    llmock: LLMock, provider: Provider
 ) -> None:
     llmock.slow_first_token(0.5)
 
@@ -139,6 +145,19 @@ def error(**fields: object) -> bytes:
         (400, error(message="Model does not support image input"), "unsupported"),
         (400, error(message="odd", type="invalid_request_error"), "bad_request"),
         (422, b'{"detail":[{"msg":"no","input":"image is not supported"}]}', "bad_request"),
+        (400, error(status="INVALID_ARGUMENT", message="API key not valid. Pass another."), "auth"),
+        (
+            400,
+            error(status="FAILED_PRECONDITION", message="Please enable billing on it"),
+            "billing",
+        ),
+        (400, error(message="The input token count (9) exceeds the maximum number"), "context"),
+        (400, error(message="input length and `max_tokens` exceed context limit"), "context"),
+        (400, error(message="Your credit balance is too low to access the API"), "billing"),
+        (413, error(type="request_too_large", message="Request exceeds the size"), "context"),
+        (429, error(status="RESOURCE_EXHAUSTED", message="check your billing"), "rate_limit"),
+        (503, error(status="UNAVAILABLE", message="The model is overloaded."), "overloaded"),
+        (504, error(status="DEADLINE_EXCEEDED", message="too slow"), "timeout"),
         (418, b"[]", "bad_request"),
         (503, error(message="Loading model"), "overloaded"),
         (529, b"", "overloaded"),
@@ -174,6 +193,17 @@ def test_the_message_is_short_and_holds_no_key() -> None:
 )
 def test_retry_after_is_seconds(value: str, low: float, high: float) -> None:
     assert low <= from_answer(429, {"Retry-After": value}, b"").retry_after <= high
+
+
+@pytest.mark.parametrize(
+    ("delay", "seconds"), [("31s", 31), ("0.5s", 0.5), ("soon", 0), ("-1s", 0), (7, 0)]
+)
+def test_googles_delay_stands_among_the_details(delay: object, seconds: float) -> None:
+    details = [7, {"@type": "Help"}, {"@type": "RetryInfo", "retryDelay": delay}]
+    body = b"[" + error(code=429, details=details) + b"]"
+
+    assert from_answer(429, {}, body).retry_after == seconds
+    assert from_answer(429, {"Retry-After": "9"}, body).retry_after == 9
 
 
 def test_retry_after_may_be_a_date() -> None:

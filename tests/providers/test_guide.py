@@ -16,7 +16,9 @@ async def test_it_says_what_it_is_and_how_to_connect_a_model() -> None:
     assert "not the answer of a language model" in text
     assert "https://chat.example" in text
     assert re.search(r"^# ", text, re.MULTILINE) and re.search(r"^1\. ", text, re.MULTILINE)
-    assert "| `OPENAI_API_KEY` |" in text and "\n```bash\n" in text
+    for name in ("OPENAI", "ANTHROPIC", "GEMINI", "OPENROUTER"):
+        assert f"| `{name}_API_KEY` |" in text
+    assert "\n```bash\n" in text
 
 
 async def test_it_comes_in_small_pieces_with_pauses() -> None:

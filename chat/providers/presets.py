@@ -1,0 +1,119 @@
+"""The services that a key or an address in the settings connects."""
+
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from chat.providers import known
+from chat.providers.domain import Provider
+from chat.providers.http import Limits
+from chat.settings import Settings
+
+OPENAI = "https://api.openai.com/v1"
+OPENROUTER = "https://openrouter.ai/api/v1"
+OLLAMA_CONTEXT = 4096  # what Ollama keeps of a prompt unless its operator says otherwise
+
+
+def configured(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> list[Provider]:
+    """In the order of the picker. What speaks a wire is imported when somebody needs it."""
+    found: list[Provider] = []
+    if settings.openai_api_key or settings.openai_base_url:
+        found.append(_openai(settings, http, limits))
+    if settings.anthropic_api_key or settings.anthropic_base_url:
+        found.append(_anthropic(settings, http, limits))
+    if settings.gemini_api_key or settings.gemini_base_url:
+        found.append(_gemini(settings, http, limits))
+    if settings.openrouter_api_key:
+        found.append(_openrouter(settings, http, limits))
+    if settings.ollama_host:
+        found.append(_ollama(settings, http, limits))
+    return found
+
+
+def _openai(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> Provider:
+    from chat.providers.openai import OpenAI
+
+    url = settings.openai_base_url or OPENAI
+    official = _host(url) == _host(OPENAI)
+    return OpenAI(
+        "openai",
+        _label("OpenAI", url, OPENAI),
+        url,
+        settings.openai_api_key,
+        http,
+        limits=limits,
+        notes=known.NOTES,
+        keep=known.chats if official else lambda own_id: True,
+    )
+
+
+def _anthropic(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> Provider:
+    from chat.providers.anthropic import URL, Anthropic
+
+    url = settings.anthropic_base_url or URL
+    label, key = _label("Anthropic", url, URL), settings.anthropic_api_key
+    return Anthropic("anthropic", label, url, key, http, limits=limits, notes=known.NOTES)
+
+
+def _gemini(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> Provider:
+    from chat.providers.gemini import URL, Gemini
+
+    url = settings.gemini_base_url or URL
+    return Gemini(
+        "gemini",
+        _label("Gemini", url, URL),
+        url,
+        settings.gemini_api_key,
+        http,
+        limits=limits,
+        notes=known.NOTES,
+        keep=known.writes,
+    )
+
+
+def _openrouter(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> Provider:
+    from chat.providers.openai import OpenAI
+
+    key = settings.openrouter_api_key
+    return OpenAI("openrouter", "OpenRouter", OPENROUTER, key, http, limits=limits)
+
+
+def _ollama(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> Provider:
+    from chat.providers.openai import OpenAI
+
+    url = ollama_url(settings.ollama_host)
+    return OpenAI(
+        "ollama",
+        "Ollama",
+        url,
+        "",
+        http,
+        limits=limits,
+        notes=known.NOTES,
+        context=OLLAMA_CONTEXT,
+    )
+
+
+def _label(service: str, url: str, its_url: str) -> str:
+    """The service's name at its own address, elsewhere the host's."""
+    return service if _host(url) == _host(its_url) else _host(url) or url
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def ollama_url(host: str) -> str:
+    """The base URL for what people write into OLLAMA_HOST: with or without scheme and port.
+
+    Ollama itself reads the same variable as the address it listens on, hence 0.0.0.0.
+    """
+    scheme, explicit, address = host.rstrip("/").rpartition("://")
+    name, _, port = address.partition(":") if address[:1] != "[" else address.rpartition(":")
+    if address.endswith("]"):
+        name, port = address, ""
+    if name in ("", "0.0.0.0"):  # noqa: S104 (compared, not bound)
+        name = "127.0.0.1"
+    if not port and not explicit:
+        port = "11434"
+    return f"{scheme or 'http'}://{name}{port and ':' + port}/v1"
