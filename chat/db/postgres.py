@@ -212,7 +212,11 @@ async def _change(
 async def _many(
     connection: "asyncpg.Connection", query: Query, rows: Sequence[Mapping[str, object]]
 ) -> None:
-    await connection.executemany(query.postgres, [_values(query, row) for row in rows])
+    found = [_values(query, row) for row in rows]
+    if query.columns:
+        await connection.execute(query.postgres, *map(list, zip(*found, strict=True)))
+    else:
+        await connection.executemany(query.postgres, found)
 
 
 def _values(query: Query, values: Mapping[str, object]) -> list[object]:

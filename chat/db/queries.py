@@ -17,6 +17,7 @@ class Query:
     """One statement. `names`: its parameters in the order of their first appearance.
 
     `text` has them as `:name`, for SQLite; `postgres` as `$1`, `$2`, … in the order of `names`.
+    With `columns` PostgreSQL takes many rows at once, each parameter as an array.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Query:
     names: tuple[str, ...]
     writes: bool
     postgres: str
+    columns: bool
 
 
 def load_queries(feature: str) -> dict[str, Query]:
@@ -50,6 +52,7 @@ def query(name: str, source: str, postgres: str = "") -> Query:
         names=names,
         writes=not text.upper().startswith(("SELECT", "WITH")),
         postgres=_numbered(theirs, names),
+        columns="[]" in theirs,
     )
 
 

@@ -1,7 +1,9 @@
 -- name: append
--- The row is held: whoever takes the reply over waits for this, or this finds it taken.
+-- All rows in one statement. Their replies are held: whoever takes one over waits for this, or this
+-- finds it taken.
 INSERT INTO reply_chunks (reply_id, seq, body)
-SELECT r.id, CAST(:seq AS INTEGER), CAST(:body AS TEXT)
-  FROM replies r
- WHERE r.id = :id AND r.epoch = :epoch AND r.state IN ('pending', 'streaming')
-   FOR SHARE;
+SELECT r.id, n.seq, n.body
+  FROM unnest(CAST(:id AS TEXT[]), CAST(:epoch AS INTEGER[]), CAST(:seq AS INTEGER[]),
+              CAST(:body AS TEXT[])) AS n (id, epoch, seq, body)
+  JOIN replies r ON r.id = n.id AND r.epoch = n.epoch AND r.state IN ('pending', 'streaming')
+   FOR SHARE OF r;

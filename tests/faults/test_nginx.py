@@ -77,12 +77,12 @@ async def test_a_talk_goes_through_whichever_process_is_next(fronted: Fronted) -
     behind = [len(spoken.said.split()) - len(watcher.seen[-1][1]) for watcher in watchers]
     stopped = await fronted.ada.partial(f"/replies/{reply_of(sent)}/stop")
 
-    assert [await ends(watcher, 3) for watcher in watchers] == ["stopped"] * 4
+    assert [await ends(watcher, 10) for watcher in watchers] == ["stopped"] * 4
     assert stopped.one("[data-reply]")["data-state"] == "stopped"
     assert max(behind) < 100  # a second: nothing on the way has collected the stream
     for n in range(6):
         again = await fronted.ada.send(f"And {n}?", conversation_of(sent))
-        assert await ends(Watcher(fronted.ada, reply_of(again)), 5) == "complete"
+        assert await ends(Watcher(fronted.ada, reply_of(again)), 20) == "complete"
     assert len(fronted.answered("POST /conversations")) == 3
     assert len(fronted.answered("GET /replies/[0-9a-f]+/stream")) == 3
 

@@ -63,7 +63,7 @@ async def test_r38_a_restart_in_the_middle_of_a_reply_costs_no_character(
         began = time.monotonic()
         again = await _sent_once_it_is_back(cluster)
         back = time.monotonic() - began
-        states = [await ends(watcher, 20) for watcher in watchers]
+        states = [await ends(watcher, 40) for watcher in watchers]
 
         assert states == ["complete"] * 2
         assert await cluster.text(reply) == "".join(spoken)
@@ -72,7 +72,7 @@ async def test_r38_a_restart_in_the_middle_of_a_reply_costs_no_character(
         assert ready.status == 503
         stored = await cluster.rows("SELECT text FROM messages WHERE role = 'user'")
         assert sorted(row[0] for row in stored) == ["It is back", "Tell me a story"]
-        assert await ends(Watcher(cluster.at(1), reply_of(again)), 10) == "complete"
+        assert await ends(Watcher(cluster.at(1), reply_of(again)), 20) == "complete"
         assert [each.complaints() for each in cluster.processes] == [[], []]
     assert back < 5
     print(f"{mode}: stored again {back:.2f} s after the server")
@@ -133,8 +133,8 @@ async def test_a_lock_held_by_somebody_else_is_waited_for_and_then_refused(
         await holder.close()
 
         assert (refused.status, history.status) == (503, 200)
-        assert 4 < took < 7
-        assert await ends(watcher, 20) == "complete"
+        assert 4 < took < 8
+        assert await ends(watcher, 40) == "complete"
         assert await cluster.text(reply) == "".join(spoken)
 
 
