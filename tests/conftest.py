@@ -15,7 +15,7 @@ from tests.site import Site
 from tests.upstream import Upstream
 
 SiteMaker = Callable[..., Awaitable[Site]]
-# For what only one file can suffer: `@ON_SQLITE` above a test.
+# Above a test of what only one file can suffer, or what is dear and no database can change.
 ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True, scope="session")
 
 

@@ -11,6 +11,7 @@ from tests.browser.chromium import BOX, answered, reply_id, says, send, sign_up
 from tests.browser.conftest import TabMaker, WindowMaker
 from tests.browser.hostile import CORPUS
 from tests.browser.texts import DOCUMENT, pieces
+from tests.conftest import ON_SQLITE
 from tests.people import PASSWORD, Person
 from tests.site import Site
 from tests.upstream import Answer, Upstream
@@ -99,6 +100,7 @@ async def test_a_whole_session_is_silent_and_stays_at_home(
     assert watched.abroad == []
 
 
+@ON_SQLITE
 async def test_a_hostile_reply_stays_in_its_bubble_at_every_moment(
     tab: TabMaker, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:

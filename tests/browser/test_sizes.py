@@ -7,6 +7,7 @@ from playwright.async_api import Page
 
 from tests.browser.chromium import BOX, answered, says, send
 from tests.browser.conftest import TabMaker, WindowMaker
+from tests.conftest import ON_SQLITE
 from tests.site import Site
 from tests.upstream import Answer, Upstream
 
@@ -55,6 +56,7 @@ async def fits(page: Page) -> None:
     assert await page.evaluate(OUTSIDE) == [], page.url
 
 
+@ON_SQLITE
 async def test_every_page_fits_every_window(
     site: Site, tab: TabMaker, window: WindowMaker, upstream: Upstream
 ) -> None:
