@@ -63,6 +63,7 @@ async def migrate_postgres(connection: "asyncpg.Connection") -> None:
         if await version_postgres(connection) >= number:
             continue
         async with connection.transaction():
+            await connection.execute("SET LOCAL lock_timeout = 0")  # others may take their time
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
             if await version_postgres(connection) < number:
                 await connection.execute(script)

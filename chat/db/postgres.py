@@ -14,9 +14,8 @@ from chat.db.ends import shown
 from chat.db.listening import Listening
 from chat.db.migrations import migrate_postgres
 from chat.db.queries import Query
-from chat.db.single import speaking
+from chat.db.single import connected, speaking
 from chat.errors import NotFound, Unavailable
-from chat.settings import BadSettings
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -51,18 +50,12 @@ class Postgres:
     @classmethod
     async def open(cls, url: str) -> "Postgres":
         """The migrated database of this address; BadSettings when it cannot be used."""
-        try:
-            with speaking(shown(url)):
-                connection = await _connect(url)
-                try:
-                    await migrate_postgres(connection)
-                finally:
-                    await connection.close(timeout=PATIENCE)
-                pool = await asyncpg.create_pool(
-                    url, connect=_connect, min_size=1, max_size=MOST, reset=_nothing
-                )
-        except ValueError as error:  # it may repeat a part of the password
-            raise BadSettings([f"The address of {shown(url)} makes no sense."]) from error
+        async with connected(url) as connection:
+            await migrate_postgres(connection)
+        with speaking(shown(url)):
+            pool = await asyncpg.create_pool(
+                url, connect=_connect, min_size=1, max_size=MOST, reset=_nothing
+            )
         return cls(pool, Listening(lambda: _connect(url)))
 
     @property
