@@ -62,3 +62,46 @@ def spent(
 def of_prompt(texts: Iterable[str]) -> int:
     """About how many tokens a prompt of these texts has."""
     return sum(estimate(text) + OF_A_TURN for text in texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A sum of replies: of a day (`key`: its number since 1970), a model or a conversation.
+
+    `cost`: micro-dollars of those with a known price; `unpriced`: how many have none.
+    """
+
+    key: int | str
+    name: str
+    replies: int
+    input: int
+    cached: int
+    output: int
+    reasoning: int
+    cost: int
+    unpriced: int
+    estimated: int
+
+    @property
+    def tokens(self) -> int:
+        return self.input + self.output
+
+    @property
+    def priced(self) -> bool:
+        return self.unpriced < self.replies
+
+
+def total(lines: Sequence[Line]) -> Line:
+    """One line of many, without a key and a name."""
+    return Line(
+        key="",
+        name="",
+        replies=sum(line.replies for line in lines),
+        input=sum(line.input for line in lines),
+        cached=sum(line.cached for line in lines),
+        output=sum(line.output for line in lines),
+        reasoning=sum(line.reasoning for line in lines),
+        cost=sum(line.cost for line in lines),
+        unpriced=sum(line.unpriced for line in lines),
+        estimated=max((line.estimated for line in lines), default=0),
+    )

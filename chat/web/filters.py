@@ -4,7 +4,7 @@ from copy import copy
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from babel.dates import format_date, format_datetime, get_month_names
+from babel.dates import format_date, format_datetime, format_skeleton, get_month_names
 from babel.numbers import format_decimal
 
 from chat.web.i18n import gettext, locale
@@ -17,6 +17,11 @@ def moment(milliseconds: int) -> str:
 
 def day(milliseconds: int) -> str:
     return format_date(_when(milliseconds), "long", locale=locale())
+
+
+def short_day(day: int) -> str:
+    """Day and month of a number of days since 1970."""
+    return format_skeleton("MMMd", _when(day * 86_400_000), locale=locale())
 
 
 def number(value: float) -> str:

@@ -34,6 +34,7 @@ class Templates:
             moment=filters.moment,
             money=filters.money,
             number=filters.number,
+            short_day=filters.short_day,
         )
         self._environment.globals.update(
             asset=assets.url, has_htmx=assets.has_htmx, url_for=address
