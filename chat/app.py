@@ -23,6 +23,7 @@ from chat.replies import routes as replies
 from chat.replies.generations import Generations
 from chat.replies.streams import Streams
 from chat.settings import Settings, secret_key
+from chat.usage import routes as usage
 from chat.web import assets, failures, i18n
 from chat.web.current import Clock, Parts, system_clock
 from chat.web.health import blueprint as health
@@ -49,6 +50,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
         assets.blueprint,
         accounts.blueprint,
         conversations.blueprint,
+        usage.blueprint,
         replies.blueprint,
         editing.blueprint,
         watching.blueprint,

@@ -19,6 +19,7 @@ class Answer:
     held: asyncio.Event | None = None
     cut: bool = False  # the connection breaks after the pieces
     reason: str = "stop"
+    usage: bool = True  # whether it says what it counted
     status: int = 200
     error: dict[str, Any] = field(default_factory=dict)
 
@@ -73,7 +74,8 @@ class Upstream:
             return
         end = {"choices": [{"delta": {}, "finish_reason": answer.reason}]}
         usage = {"prompt_tokens": 7, "completion_tokens": len(answer.pieces)}
-        await response.write(_frame(end) + _frame({"choices": [], "usage": usage}))
+        counted = _frame({"choices": [], "usage": usage}) if answer.usage else b""
+        await response.write(_frame(end) + counted)
         await response.write(b"data: [DONE]\n\n")
 
 

@@ -79,6 +79,12 @@ class Message:
     reason: str
     model: str
     model_name: str
+    input_tokens: int = 0
+    cached_tokens: int = 0  # of the input
+    output_tokens: int = 0
+    reasoning_tokens: int = 0  # of the output
+    cost: int | None = None  # micro-dollars; None when no price is known
+    estimated: int = 0
     versions: tuple[str, ...] = ()  # ids of all that stand in this place, oldest first
 
     @property

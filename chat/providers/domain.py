@@ -11,6 +11,15 @@ Kind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """Micro-dollars for a million tokens."""
+
+    input: int
+    cached: int
+    output: int
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """One model that can be asked. `context` and `max_output` are tokens; 0 means not known."""
 
@@ -21,6 +30,7 @@ class Model:
     context: int = 0
     max_output: int = 0
     reasons: bool = False  # whether it is known to think before it answers
+    price: Price | None = None
 
     @property
     def endpoint(self) -> str:
@@ -68,7 +78,11 @@ class ReasoningDelta:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider counted them; `cached` is part of `input`, `reasoning` of `output`."""
+    """Tokens as the provider counted them; `cached` is part of `input`, `reasoning` of `output`.
+
+    So say OpenAI's wire and, of what is cached, Gemini's; the other two adapters add up what theirs
+    count apart: what Anthropic's read from and wrote to its cache, what Gemini's models thought.
+    """
 
     input: int = 0
     output: int = 0

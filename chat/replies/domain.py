@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from chat.conversations.domain import Conversation, Message
-from chat.providers.domain import Usage
+from chat.usage.domain import Spent
 
 End = Literal["complete", "stopped", "interrupted", "failed"]
 
@@ -15,7 +15,7 @@ class Ending:
 
     state: End
     reason: str = ""
-    usage: Usage = field(default_factory=Usage)
+    spent: Spent = field(default_factory=Spent)
 
 
 @dataclass(frozen=True, slots=True)

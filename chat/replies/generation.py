@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from itertools import count
 
 from chat.errors import Unavailable
@@ -12,12 +13,14 @@ from chat.providers.domain import (
     Prompt,
     Provider,
     ProviderError,
+    ReasoningDelta,
     TextDelta,
     Usage,
 )
 from chat.replies.domain import Chunk, End, Ending, Started
 from chat.replies.live import Live
 from chat.replies.writing import WritingRepository
+from chat.usage.domain import Spent, spent
 from chat.web.current import Clock
 
 # Who is asked, and what: found out when the reply is begun already, so that a failure ends it.
@@ -43,7 +46,9 @@ class Generation:
         self._unsaved: list[str] = []
         self._seq = 0
         self._had = self._size = len(started.reply.text)
-        self._usage = Usage()
+        self._prompt: Prompt | None = None
+        self._usage: Usage | None = None
+        self._thought = 0  # bytes
         self._cancelled: End | None = None
         self._asking: asyncio.Task[Ending] | None = None
 
@@ -77,6 +82,7 @@ class Generation:
         if self._cancelled:
             return Ending(self._cancelled)
         provider, prompt = await prepare()
+        self._prompt = prompt
         reason = "other"
         async with (
             asyncio.timeout(LONGEST_TIME),
@@ -85,12 +91,14 @@ class Generation:
             async for event in events:
                 if isinstance(event, TextDelta):
                     if self._take(event.text):
-                        return Ending("complete", "too_long", self._usage)
+                        return Ending("complete", "too_long")
+                elif isinstance(event, ReasoningDelta):
+                    self._thought += len(event.text.encode())
                 elif isinstance(event, Usage):
                     self._usage = event
                 elif isinstance(event, Done):
                     reason = event.reason
-        return Ending("complete", reason, self._usage)
+        return Ending("complete", reason)
 
     def _take(self, text: str) -> bool:
         """True when the reply has reached its longest size."""
@@ -103,7 +111,7 @@ class Generation:
 
     def _outcome(self, task: "asyncio.Task[Ending]") -> Ending:
         if task.cancelled():
-            return Ending(self._cancelled or "interrupted", usage=self._usage)
+            return Ending(self._cancelled or "interrupted")
         error = task.exception()
         if error is None:
             return task.result()
@@ -113,21 +121,33 @@ class Generation:
             broken = error.kind == "network" and self._size > self._had
             return self._failed("truncated" if broken else error.kind)
         if isinstance(error, TimeoutError):
-            return Ending("complete", "too_long", self._usage)
+            return Ending("complete", "too_long")
         log.error("reply %s failed", self.live.reply_id, exc_info=error)
         return self._failed("internal")
 
     def _failed(self, kind: str) -> Ending:
         """A reply that could not even begin to go on stays what it was; the reason says why."""
         stays = self._before if self._size == self._had else None
-        return Ending(stays.state if stays else "failed", kind, self._usage)
+        return Ending(stays.state if stays else "failed", kind)
 
     async def _finish(self, ending: Ending) -> None:
         try:
             text, html = await self.live.finish()
+            ending = replace(ending, spent=await self._spent(text[self._had :]))
             await self._store(text, html, ending)
         finally:  # whoever waits for the end must not wait for ever
             self.live.end(ending)
+
+    async def _spent(self, text: str) -> Spent:
+        """What it used since it was asked; `text` is what came since then."""
+        if self._prompt is None:
+            return Spent()
+        model, turns = self._prompt.model, self._prompt.turns
+        asked = [self._prompt.system, *(turn.text for turn in turns)]
+        figures = (model.id, self._usage, asked, text, self._thought, model.price)
+        if self._usage:
+            return spent(*figures)
+        return await asyncio.to_thread(spent, *figures)  # to estimate takes time
 
     async def _store(self, text: str, html: str, ending: Ending) -> None:
         """Until it is stored: what keeps it from that passes, unless it is a mistake of ours."""

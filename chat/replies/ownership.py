@@ -4,7 +4,9 @@ import asyncio
 import logging
 
 from chat.replies.domain import Ending
-from chat.replies.writing import Unfinished, WritingRepository
+from chat.replies.prompt import newest
+from chat.replies.writing import Progress, Unfinished, WritingRepository
+from chat.usage.domain import Spent, spent
 from chat.web.current import Clock
 from chat.web.markdown import plain, render
 
@@ -56,9 +58,20 @@ class Ownership:
         progress = await self._replies.progress(left.reply_id)
         text = "".join(body for _, body in progress.parts)
         html = await asyncio.to_thread(_rendered, text)
-        ending = Ending("stopped" if left.stop_asked else "interrupted")
+        used = await self._used(left.reply_id, progress)
+        ending = Ending("stopped" if left.stop_asked else "interrupted", spent=used)
         await self._replies.end(left.reply_id, left.epoch, text, html, ending, self._clock())
         del self._left[left.reply_id]
+
+    async def _used(self, reply_id: str, progress: Progress) -> Spent:
+        """About: what its writer was told is gone with it, and so is what the model thought."""
+        new = "".join(body for seq, body in progress.parts if seq > 0)
+        left = await self._replies.left(reply_id) if new else None
+        if left is None:
+            return Spent()
+        return await asyncio.to_thread(
+            spent, left.model, None, newest(left.texts), new, 0, left.price
+        )
 
 
 def _rendered(text: str) -> str:

@@ -24,7 +24,7 @@ def build(history: Iterable[Message], model: Model) -> Prompt:
         turns[-1], least = _end_of(turns[-1], room * BYTES_PER_TOKEN // 2), 2
     kept: list[Turn] = []
     for turn in reversed(turns):
-        room -= _tokens(turn)
+        room -= _tokens(turn.text)
         if len(kept) >= least and room < 0:
             break
         kept.insert(0, turn)
@@ -33,14 +33,25 @@ def build(history: Iterable[Message], model: Model) -> Prompt:
     return Prompt(model=model, turns=tuple(kept))
 
 
+def newest(texts: Iterable[str]) -> list[str]:
+    """Of texts, newest first, those that a prompt for a model nobody knows any more had at most."""
+    room, kept = LARGEST_WINDOW, list[str]()
+    for text in texts:
+        room -= _tokens(text)
+        if kept and room < 0:
+            break
+        kept.append(text)
+    return kept
+
+
 def _room(model: Model) -> int:
     window = min(model.context or UNKNOWN_WINDOW, LARGEST_WINDOW)
     reserved = min(model.max_output or window, max(1_024, window // 4), window // 2)
     return window - reserved - window // 20
 
 
-def _tokens(turn: Turn) -> int:
-    return len(turn.text.encode()) // BYTES_PER_TOKEN + 8
+def _tokens(text: str) -> int:
+    return len(text.encode()) // BYTES_PER_TOKEN + 8
 
 
 def _end_of(turn: Turn, most: int) -> Turn:

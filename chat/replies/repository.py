@@ -71,7 +71,7 @@ class ReplyRepository:
             else:
                 conversation = await _add_conversation(tx, draft, account_id, now)
             await _add(tx, conversation, question, account_id, draft.key or None)
-            await self._add_reply(tx, conversation, reply, account_id)
+            await self._add_reply(tx, conversation, reply, account_id, draft.model)
             conversation = await _turn_to(tx, conversation, reply, account_id, now)
             await tx.run(ACCOUNTS["set_model"], account_id=account_id, model=draft.model.id)
             return Started(conversation, question, reply, fresh=True)
@@ -90,13 +90,15 @@ class ReplyRepository:
                 raise Conflict("This answer is still being written. Stop it first.")
             await _admit(tx, account_id, conversation.id, now, limits)
             reply = _reply_to(old.parent_id or "", model, now)
-            await self._add_reply(tx, conversation, reply, account_id)
+            await self._add_reply(tx, conversation, reply, account_id, model)
             after = await _turn_to(tx, conversation, reply, account_id, now)
             return Started(after, old, reply, fresh=True)
 
         return await self._db.transaction(retry)
 
-    async def resume(self, reply_id: str, account_id: str, now: int, limits: Limits) -> Started:
+    async def resume(
+        self, reply_id: str, account_id: str, model: Model, now: int, limits: Limits
+    ) -> Started:
         """The same reply is written on, behind the text it has. Errors as in `begin`."""
 
         async def resume(tx: Transaction) -> Started:
@@ -108,7 +110,11 @@ class ReplyRepository:
             if await tx.all(SQL["followed"], id=reply_id, account_id=account_id):
                 raise Conflict("The conversation went on after this answer. Retry it instead.")
             row = await tx.one(
-                SQL["resume"], id=reply_id, account_id=account_id, worker=self._db.worker
+                SQL["resume"],
+                id=reply_id,
+                account_id=account_id,
+                worker=self._db.worker,
+                **_prices(model),
             )
             after = await _turn_to(tx, conversation, old, account_id, now)
             reply = replace(old, state="streaming", reason="")
@@ -136,7 +142,12 @@ class ReplyRepository:
         return [Message(**row) for row in rows]
 
     async def _add_reply(
-        self, tx: Statements, conversation: Conversation, reply: Message, account_id: str
+        self,
+        tx: Statements,
+        conversation: Conversation,
+        reply: Message,
+        account_id: str,
+        model: Model,
     ) -> None:
         await _add(tx, conversation, reply, account_id, None)
         await tx.run(
@@ -144,10 +155,11 @@ class ReplyRepository:
             id=reply.id,
             conversation_id=conversation.id,
             account_id=account_id,
-            model=reply.model,
-            model_name=reply.model_name,
+            model=model.id,
+            model_name=model.name,
             worker=self._db.worker,
             now=reply.created_at,
+            **_prices(model),
         )
 
     async def _known(
@@ -250,6 +262,15 @@ async def _turn_to(
         now=now,
     )
     return replace(conversation, leaf_id=reply.id, model=reply.model, updated_at=now)
+
+
+def _prices(model: Model) -> dict[str, int | None]:
+    price = model.price
+    return {
+        "input_price": price.input if price else None,
+        "cached_price": price.cached if price else None,
+        "output_price": price.output if price else None,
+    }
 
 
 def _messages(draft: Draft, now: int) -> tuple[Message, Message]:

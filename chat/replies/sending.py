@@ -76,7 +76,7 @@ async def _begin_again(reply_id: str, account_id: str, model: Model) -> Started:
 
 
 async def _begin_on(reply_id: str, account_id: str, model: Model) -> Started:
-    started = await replies().resume(reply_id, account_id, now(), _limits())
+    started = await replies().resume(reply_id, account_id, model, now(), _limits())
     _start(started, model, account_id)
     return started
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chat.accounts.domain import DAY
 from chat.db.database import Database, Transaction
 from chat.db.queries import load_queries
+from chat.providers.domain import Price
 from chat.replies import notes
 from chat.replies.domain import Chunk, Ending
-from chat.replies.repository import SQL
+from chat.replies.repository import LONGEST_HISTORY, SQL
 
 WORKERS = load_queries("workers")
 
@@ -39,6 +41,15 @@ class Progress:
     parts: list[tuple[int, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a reply was asked with: `texts` of its prompt, newest first, at most; its price then."""
+
+    model: str
+    price: Price | None
+    texts: list[str]
+
+
 class WritingRepository:
     """Every write carries the owner's epoch: a stale one changes nothing."""
 
@@ -65,7 +76,7 @@ class WritingRepository:
     async def end(
         self, reply_id: str, epoch: int, text: str, html: str, ending: Ending, now: int
     ) -> bool:
-        """The final text, its HTML, usage and state in one transaction.
+        """The final text, its HTML, what it used and its state in one transaction.
 
         False, and nothing written, when the reply is not this owner's any more.
         """
@@ -77,10 +88,13 @@ class WritingRepository:
                 epoch=epoch,
                 state=ending.state,
                 reason=ending.reason,
-                input_tokens=ending.usage.input,
-                output_tokens=ending.usage.output,
-                cached_tokens=ending.usage.cached,
-                reasoning_tokens=ending.usage.reasoning,
+                input_tokens=ending.spent.usage.input,
+                output_tokens=ending.spent.usage.output,
+                cached_tokens=ending.spent.usage.cached,
+                reasoning_tokens=ending.spent.usage.reasoning,
+                cost=ending.spent.cost,
+                estimated=int(ending.spent.estimated),
+                day=now // DAY,
                 now=now,
                 raise_epoch=int(ending.state == "interrupted"),
             )
@@ -106,6 +120,15 @@ class WritingRepository:
         """Takes a reply over from a process that is gone; answers the new epoch, 0 if too late."""
         rows = await self._db.all(SQL["claim"], id=reply_id, epoch=epoch, worker=self._db.worker)
         return int(rows[0]["epoch"]) if rows else 0
+
+    async def left(self, reply_id: str) -> Left | None:
+        """None when the reply is not there any more."""
+        rows = await self._db.all(SQL["left"], id=reply_id, limit=LONGEST_HISTORY)
+        if not rows:
+            return None
+        prices = [rows[0][name] for name in ("input_price", "cached_price", "output_price")]
+        price = None if None in prices else Price(*prices)
+        return Left(rows[0]["model"], price, [row["text"] for row in rows if row["text"]])
 
     async def ask_to_stop(self, reply_id: str, account_id: str) -> None:
         """Whoever writes the reply will end it, wherever that is."""

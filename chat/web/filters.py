@@ -1,8 +1,10 @@
 """Dates and numbers as the reader writes them."""
 
+from copy import copy
 from datetime import UTC, datetime
+from decimal import Decimal
 
-from babel.dates import format_date, format_datetime, get_month_names
+from babel.dates import format_date, format_datetime, format_skeleton, get_month_names
 from babel.numbers import format_decimal
 
 from chat.web.i18n import gettext, locale
@@ -17,8 +19,22 @@ def day(milliseconds: int) -> str:
     return format_date(_when(milliseconds), "long", locale=locale())
 
 
+def short_day(day: int) -> str:
+    """Day and month of a number of days since 1970."""
+    return format_skeleton("MMMd", _when(day * 86_400_000), locale=locale())
+
+
 def number(value: float) -> str:
     return format_decimal(value, locale=locale())
+
+
+def money(micro: int, figures: int = 2, least: int = 2) -> str:
+    """Micro-dollars in dollars: so many figures of small amounts, and `least` decimals or more."""
+    decimals = min(6, max(least, 6 + figures - len(str(micro)))) if micro else least
+    pattern = copy(locale().currency_formats["standard"])
+    pattern.frac_prec = (decimals, decimals)
+    dollars = Decimal(micro).scaleb(-6)
+    return str(pattern.apply(dollars, locale(), currency="USD", currency_digits=False))
 
 
 def age(milliseconds: int, now: int) -> str:

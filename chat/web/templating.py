@@ -30,7 +30,11 @@ class Templates:
             i18n.gettext, i18n.ngettext, newstyle=False
         )
         self._environment.filters.update(
-            day=filters.day, moment=filters.moment, number=filters.number
+            day=filters.day,
+            moment=filters.moment,
+            money=filters.money,
+            number=filters.number,
+            short_day=filters.short_day,
         )
         self._environment.globals.update(
             asset=assets.url, has_htmx=assets.has_htmx, url_for=address

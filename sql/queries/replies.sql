@@ -31,9 +31,11 @@ VALUES (:id, :conversation_id, :account_id, CAST(:parent_id AS TEXT), :role, :te
 -- name: add_reply
 INSERT INTO replies
   (id, conversation_id, account_id, model, model_name, state, reason, epoch, worker,
-   input_tokens, output_tokens, cached_tokens, reasoning_tokens, started_at)
+   input_tokens, output_tokens, cached_tokens, reasoning_tokens,
+   input_price, cached_price, output_price, started_at)
 VALUES (:id, :conversation_id, :account_id, :model, :model_name, 'pending', '', 1, :worker,
-        0, 0, 0, 0, :now);
+        0, 0, 0, 0, CAST(:input_price AS INTEGER), CAST(:cached_price AS INTEGER),
+        CAST(:output_price AS INTEGER), :now);
 
 -- name: turn_to
 -- What the conversation shows from now on.
@@ -45,6 +47,7 @@ UPDATE conversations
 -- A reply, and the conversation that it is in.
 SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
        r.state, r.reason, r.model, r.model_name,
+       r.input_tokens, r.cached_tokens, r.output_tokens, r.reasoning_tokens, r.cost, r.estimated,
        c.id AS place_id, c.title, c.model AS picked, c.leaf_id, c.pinned, c.archived, c.updated_at
   FROM replies r
   JOIN messages m ON m.id = r.id
@@ -61,7 +64,8 @@ SELECT id
 -- A new owner: what the one before may still have to write misses.
 UPDATE replies
    SET state = 'streaming', reason = '', ended_at = NULL, epoch = epoch + 1, worker = :worker,
-       stop_asked = 0
+       stop_asked = 0, input_price = CAST(:input_price AS INTEGER),
+       cached_price = CAST(:cached_price AS INTEGER), output_price = CAST(:output_price AS INTEGER)
  WHERE id = :id AND account_id = :account_id AND state NOT IN ('pending', 'streaming')
 RETURNING epoch;
 
@@ -78,9 +82,12 @@ UPDATE replies
  WHERE id = :id AND epoch = :epoch AND state = 'pending';
 
 -- name: end
--- The tokens of a reply that was gone on with add up.
+-- What a reply used that was gone on with adds up; of a sum with unknown parts nobody knows the cost.
 UPDATE replies
-   SET state = :state, reason = :reason, ended_at = :now, epoch = epoch + :raise_epoch,
+   SET state = :state, reason = :reason, ended_at = :now, day = :day, epoch = epoch + :raise_epoch,
+       cost = CAST(:cost AS INTEGER)
+            + CASE WHEN input_tokens + output_tokens = 0 THEN 0 ELSE cost END,
+       estimated = CASE WHEN :estimated = 1 THEN 1 ELSE estimated END,
        input_tokens = input_tokens + :input_tokens, output_tokens = output_tokens + :output_tokens,
        cached_tokens = cached_tokens + :cached_tokens,
        reasoning_tokens = reasoning_tokens + :reasoning_tokens
@@ -107,6 +114,26 @@ UPDATE replies
    SET epoch = epoch + 1, worker = :worker
  WHERE id = :id AND epoch = :epoch AND state IN ('pending', 'streaming')
 RETURNING epoch;
+
+-- name: left
+-- What is needed to estimate a reply whose writer is gone: its price, and the texts it was asked
+-- with, newest first, its own among them.
+WITH RECURSIVE path (id, parent_id, depth) AS (
+  SELECT id, parent_id, 1
+    FROM messages
+   WHERE id = :id
+  UNION ALL
+  SELECT m.id, m.parent_id, path.depth + 1
+    FROM path
+    JOIN messages m ON m.id = path.parent_id
+   WHERE path.depth < :limit
+)
+SELECT r.model, r.input_price, r.cached_price, r.output_price, m.text
+  FROM replies r
+ CROSS JOIN path
+ CROSS JOIN messages m
+ WHERE r.id = :id AND m.id = path.id
+ ORDER BY path.depth;
 
 -- name: ask_to_stop
 UPDATE replies

@@ -108,7 +108,8 @@ async def _round(browser: Browser, site: Site, upstream: Upstream, theme: str, s
     await sign_up(page, site.base, f"ada.{secrets.token_hex(3)}@example.com", PASSWORD)
     await shot("4-new")
     await _conversations(page, upstream, shot_as=shot)
-    for name, path in (("10-history", "/conversations"), ("11-account", "/account")):
+    pages = {"10-history": "/conversations", "11-account": "/account"}
+    for name, path in {**pages, "11-usage": "/account/usage"}.items():
         await page.goto(site.base + path)
         await shot(name)
     await page.goto(f"{site.base}/conversations/nothing")

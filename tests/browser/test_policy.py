@@ -91,7 +91,7 @@ async def test_a_whole_session_is_silent_and_stays_at_home(
     await page.fill(".rename input", "Another title")
     await page.press(".rename input", "Enter")
     await page.wait_for_selector("h1:has-text('Another title')")
-    for path in ("/conversations", "/account", "/"):
+    for path in ("/conversations", "/account", "/account/usage", "/"):
         await page.goto(site.base + path)
     await page.click("text=Log out")
     await page.wait_for_selector("text=Sign up")

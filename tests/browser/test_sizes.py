@@ -74,7 +74,8 @@ async def test_every_page_fits_every_window(
     await send(page, "Once more")
     await page.wait_for_selector("[data-state=failed]")
 
-    paths = [page.url, "/", "/conversations", "/account", "/conversations/nothing"]
+    paths = [page.url, "/", "/conversations", "/account", "/account/usage"]
+    paths.append("/conversations/nothing")
     await _fit_at_every_size(page, site, paths)
     stranger = await (await window(reduced_motion="reduce")).new_page()
     await _fit_at_every_size(stranger, site, ["/", "/login", "/register"])
