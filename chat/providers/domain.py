@@ -11,6 +11,15 @@ Kind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """Micro-dollars for a million tokens."""
+
+    input: int
+    cached: int
+    output: int
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """One model that can be asked. `context` and `max_output` are tokens; 0 means not known."""
 
@@ -21,6 +30,9 @@ class Model:
     context: int = 0
     max_output: int = 0
     reasons: bool = False  # whether it is known to think before it answers
+    sees: bool = False  # whether it is known to read images
+    plan: str = ""  # the one it belongs to, as the operator calls it; nothing asks for it yet
+    price: Price | None = None
 
     @property
     def endpoint(self) -> str:
