@@ -68,7 +68,7 @@ def test_a_mistyped_command_is_one_line_and_a_failure(tmp_path: Path, words: str
     assert "--help" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["check"])
+@pytest.mark.parametrize("command", ["check", "serve"])
 def test_a_mistake_in_the_models_file_is_one_line(tmp_path: Path, command: str) -> None:
     path = tmp_path / "models.toml"
     path.write_text('[models."openai/x"]\nprize = 1\n')
