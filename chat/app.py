@@ -13,10 +13,12 @@ from chat.accounts import visitor
 from chat.accounts.repository import SessionRepository
 from chat.accounts.throttle import Throttle
 from chat.conversations import routes as conversations
+from chat.conversations.model_lists import ModelLists
 from chat.db.connect import connect
 from chat.db.database import Database
 from chat.db.place import take_place
 from chat.providers.catalog import Catalog
+from chat.providers.declared import Declared, declared
 from chat.providers.embedded import Embedded
 from chat.replies import editing, watching
 from chat.replies import routes as replies
@@ -35,12 +37,13 @@ log = logging.getLogger(__name__)
 
 def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
     """The app of these settings; its database is opened when it starts to serve."""
+    said = declared(settings)
     app = Quart("chat", template_folder=None, static_folder=None)
     app.secret_key = secret_key(settings)
     # The guard counts bodies, and times them by their pace: slow is not broken.
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, PROVIDE_AUTOMATIC_OPTIONS=False)
     _set_up_templates(app)
-    _set_up_parts(app, settings, clock)
+    _set_up_parts(app, settings, said, clock)
     visitor.extension(settings).init_app(app)
     app.before_request(visitor.resolve)
     failures.register(app)
@@ -72,7 +75,7 @@ def _set_up_templates(app: Quart) -> None:
     )
 
 
-def _set_up_parts(app: Quart, settings: Settings, clock: Clock) -> None:
+def _set_up_parts(app: Quart, settings: Settings, said: Declared, clock: Clock) -> None:
     closing = AsyncExitStack()
 
     @app.before_serving
@@ -82,7 +85,8 @@ def _set_up_parts(app: Quart, settings: Settings, clock: Clock) -> None:
                 opened.callback(os.close, take_place(settings.database_file))
             db = await connect(settings, serving=True)
             opened.push_async_callback(db.close)
-            catalog = Catalog(settings, Embedded.available(settings))
+            shelf = ModelLists(db)
+            catalog = Catalog(settings, Embedded.available(settings), declared=said, shelf=shelf)
             opened.push_async_callback(catalog.close)
             generations = Generations(db, clock)
             opened.push_async_callback(generations.drain)

@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -59,6 +59,7 @@ class Settings:
     gemini_base_url: str
     openrouter_api_key: str
     ollama_host: str
+    models_file: Path | None  # more endpoints, and what is said of models (`providers/declared.py`)
     embedded_model: str  # auto, off, or a path
     sign_up: str  # open, invited, closed
     trusted_proxies: int  # hops whose forwarding headers count
@@ -69,6 +70,8 @@ class Settings:
     limit_streams: int  # per account, open at once
     limit_upload_mb: int
     log_format: str  # text or json
+    # All that was set: the models file may name where its keys are.
+    variables: Mapping[str, str] = field(repr=False, compare=False)
 
     @property
     def secure(self) -> bool:
@@ -109,6 +112,7 @@ def read(env: Mapping[str, str]) -> Settings:
     reader = _Reader(env)
     data = Path(reader.text("DATA", "data")).absolute()
     host, port = reader.text("HOST", "127.0.0.1"), reader.number("PORT", 5001, 0, 65535)
+    models_file = reader.text("MODELS_FILE", "")
     railway = env.get("RAILWAY_PUBLIC_DOMAIN", "")
     public_url = reader.text("PUBLIC_URL", f"https://{railway}" if railway else "")
     settings = Settings(
@@ -128,6 +132,7 @@ def read(env: Mapping[str, str]) -> Settings:
         gemini_base_url=reader.checked("GEMINI_BASE_URL", "", _http).rstrip("/"),
         openrouter_api_key=reader.checked("OPENROUTER_API_KEY", "", _key),
         ollama_host=reader.text("OLLAMA_HOST", "").rstrip("/"),
+        models_file=Path(models_file).absolute() if models_file else None,
         embedded_model=reader.checked("EMBEDDED_MODEL", "auto", _embedded),
         sign_up=reader.choice("SIGN_UP", "open", "invited", "closed"),
         trusted_proxies=reader.number("TRUSTED_PROXIES", 0, 0, 10),
@@ -138,6 +143,7 @@ def read(env: Mapping[str, str]) -> Settings:
         limit_streams=reader.number("LIMIT_STREAMS", 20, 1),
         limit_upload_mb=reader.number("LIMIT_UPLOAD_MB", 20, 1, 10_000),
         log_format=reader.choice("LOG_FORMAT", "text", "json"),
+        variables=env,
     )
     if settings.postgres and not settings.secret_key:
         reader.mistakes.append("SECRET_KEY must be set with PostgreSQL: processes share it.")

@@ -68,6 +68,16 @@ def test_a_mistyped_command_is_one_line_and_a_failure(tmp_path: Path, words: str
     assert "--help" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_mistake_in_the_models_file_is_one_line(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "models.toml"
+    path.write_text('[models."openai/x"]\nprize = 1\n')
+
+    done = run(command, data=tmp_path / "data", MODELS_FILE=str(path))
+
+    assert refused(done) == f'{path}: [models."openai/x"] prize is not known here.'
+
+
 def test_check_is_content_with_good_settings_and_makes_nothing(tmp_path: Path) -> None:
     done = run("check", data=tmp_path / "data", PORT="8123")
 

@@ -146,6 +146,11 @@ def test_uploads_are_in_a_folder_of_their_own(tmp_path: Path) -> None:
     ]
 
 
+def test_the_models_file_is_a_path() -> None:
+    assert read({}).models_file is None
+    assert read({"MODELS_FILE": "a.toml"}).models_file == Path.cwd() / "a.toml"
+
+
 def test_postgresql_needs_a_key_that_its_processes_share() -> None:
     assert mistakes(DATABASE_URL="postgresql://db/prosa") == [
         "SECRET_KEY must be set with PostgreSQL: processes share it."

@@ -1,25 +1,14 @@
-"""What the composer and the model picker show."""
+"""What the composer shows."""
 
 import secrets
 from dataclasses import dataclass, replace
 
 from quart import url_for
 
-from chat.accounts import visitor
 from chat.conversations.domain import Conversation, Message
-from chat.providers.domain import Model
-from chat.web.current import current_catalog
-from chat.web.i18n import gettext
+from chat.conversations.picking import picker
 
-
-@dataclass(frozen=True, slots=True)
-class Picker:
-    """`url`: where a switch is posted. `trouble`: a sentence when the chosen model is not there."""
-
-    groups: tuple[tuple[str, tuple[Model, ...]], ...]
-    chosen: Model
-    url: str
-    trouble: str
+__all__ = ["Composer", "Edit", "composer", "edit", "picker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +44,6 @@ def edit(message_id: str, text: str) -> Edit:
     return Edit(message_id, text, secrets.token_hex(16))
 
 
-def picker(conversation: Conversation | None, model_id: str = "") -> Picker:
-    """For a conversation, or for a new one (the model used last comes first)."""
-    catalog, account = current_catalog(), visitor.account()
-    wanted = model_id or (conversation.model if conversation else account.model if account else "")
-    found = catalog.find(wanted) if wanted else None
-    chosen = found or catalog.default()
-    trouble = ""
-    if wanted and not found and conversation:
-        trouble = gettext("%(model)s is not offered any more.", model=wanted.partition("/")[2])
-    if conversation:
-        url = url_for("conversations.model", conversation_id=conversation.id)
-    else:
-        url = url_for("conversations.default_model")
-    groups = _with(catalog.groups(), chosen)
-    return Picker(groups=groups, chosen=chosen, url=url, trouble=trouble)
-
-
 def composer(conversation: Conversation | None, last: Message | None = None) -> Composer:
     """`last` is the newest message on the path: a running reply turns Send into Stop.
 
@@ -86,12 +58,3 @@ def composer(conversation: Conversation | None, last: Message | None = None) -> 
         running=last.id if last and last.running else "",
         parent=last.id if last and last.id != conversation.leaf_id else "",
     )
-
-
-def _with(
-    groups: tuple[tuple[str, tuple[Model, ...]], ...], chosen: Model
-) -> tuple[tuple[str, tuple[Model, ...]], ...]:
-    """The chosen model is always in the list, also while its endpoint cannot be asked."""
-    if any(model.id == chosen.id for _, models in groups for model in models):
-        return groups
-    return ((chosen.provider, (chosen,)), *groups)

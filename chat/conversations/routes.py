@@ -5,8 +5,8 @@ from quart_auth import login_required
 
 from chat.accounts import visitor
 from chat.accounts.repository import AccountRepository
-from chat.conversations.composing import picker
 from chat.conversations.domain import Conversation
+from chat.conversations.picking import picker
 from chat.conversations.views import conversations, fresh, history, offered, through, whole
 from chat.errors import Invalid, NotFound
 from chat.web.current import current_catalog, current_db

@@ -5,8 +5,9 @@ from typing import Any
 from quart import url_for
 
 from chat.accounts import visitor
-from chat.conversations.composing import composer, picker
+from chat.conversations.composing import composer
 from chat.conversations.domain import Conversation, History, Message
+from chat.conversations.picking import picker
 from chat.conversations.repository import ConversationRepository
 from chat.web.current import current_catalog, current_db, now
 from chat.web.i18n import gettext

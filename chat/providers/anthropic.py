@@ -108,6 +108,7 @@ class Anthropic:
             ),
             max_output=listing.first_count(entry.get("max_tokens")),
             reasons=listing.inside(entry, "capabilities", "thinking", "supported") is True,
+            sees=listing.inside(entry, "capabilities", "image_input", "supported") is True,
         )
 
 

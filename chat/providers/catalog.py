@@ -2,17 +2,20 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 import aiohttp
 
-from chat.providers import known
+from chat.providers import kept, known
+from chat.providers.declared import Declared
 from chat.providers.domain import Model, Provider, ProviderError
-from chat.providers.guide import MODEL as GUIDE
 from chat.providers.guide import Guide
 from chat.providers.http import Limits, session
+from chat.providers.kept import KeptList, Shelf
 from chat.providers.listing import usable
+from chat.providers.offer import Group, Offer, offer
 from chat.providers.presets import configured
 from chat.settings import Settings
 
@@ -25,14 +28,17 @@ AGAIN = (5, 15, 60, 300)  # after failures; the last one repeats
 @dataclass(slots=True)
 class _Endpoint:
     provider: Provider
-    models: tuple[Model, ...] | None = None  # None: never discovered yet
+    models: tuple[Model, ...] | None = None  # as it lists them; None: never discovered yet
+    silent: bool = False  # it has no list and is not asked for one
     trouble: str = ""
+    kept: bool = False  # whether its list is on the shelf
 
 
 class Catalog:
     """Asking it never waits. `embedded` comes after the real providers, the guide comes last.
 
-    Until `start`, and while nothing is discovered, it offers the guide alone.
+    Until `start` it offers the guide alone; then the lists on the `shelf`, until each endpoint has
+    told its own. What it lists is completed by what is known, and both by what is `declared`.
     """
 
     def __init__(
@@ -40,31 +46,39 @@ class Catalog:
         settings: Settings,
         embedded: Provider | None = None,
         *,
+        declared: Declared = Declared(),  # noqa: B008 (frozen)
+        shelf: Shelf | None = None,
         limits: Limits = Limits(),  # noqa: B008 (frozen)
         again: tuple[float, ...] = AGAIN,
     ) -> None:
         self._settings = settings
         self._embedded = embedded
+        self._declared = declared
+        self._shelf = shelf
         self._limits = limits
         self._again = again
         self._guide = Guide(settings.public_url)
         self._endpoints: dict[str, _Endpoint] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._http: aiohttp.ClientSession | None = None
-        self._groups: tuple[tuple[str, tuple[Model, ...]], ...] = ()
-        self._models: dict[str, Model] = {}
-        self._publish()
+        self._offer = offer((), {})
 
     async def start(self) -> None:
-        """Begin to look at every endpoint, each on its own; returns at once."""
+        """Begin to look at every endpoint, each on its own; waits for the shelf alone."""
         self._http = session()
-        providers = configured(self._settings, self._http, self._limits)
+        providers = configured(self._settings, self._http, self._limits, self._declared)
         if self._embedded:
             providers.append(self._embedded)
         self._endpoints = {provider.key: _Endpoint(provider) for provider in providers}
+        for declared in self._declared.endpoints:
+            if not declared.discover:
+                silent = self._endpoints[declared.key]
+                silent.silent, silent.models = True, ()
+        await self._recall()
+        self._publish()
         if self._embedded:  # it says at once what it has: the first page offers it already
             await self._discover(self._endpoints[self._embedded.key])
-        for endpoint in self._endpoints.values():
+        for endpoint in self._asked():
             self._tasks.append(asyncio.create_task(self._watch(endpoint)))
 
     async def close(self) -> None:
@@ -81,29 +95,31 @@ class Catalog:
 
     async def refresh(self) -> None:
         """Look at every endpoint now, and wait for it: some seconds at most."""
-        await asyncio.gather(*(self._discover(each) for each in self._endpoints.values()))
+        await asyncio.gather(*(self._discover(each) for each in self._asked()))
 
-    def groups(self) -> tuple[tuple[str, tuple[Model, ...]], ...]:
-        """What the picker shows: (provider's label, its models)."""
-        return self._groups
+    def offer(self) -> Offer:
+        """What the picker shows; another object only when that is another."""
+        return self._offer
 
     def default(self) -> Model:
-        """The first real model found, else the embedded one, else the guide."""
-        return self._groups[0][1][0]
+        """The first model of an endpoint that answers, else of any, else the guide."""
+        return self._offer.default
 
     def find(self, model_id: str) -> Model | None:
-        """The model with this id; None when there is none.
+        """The model with this id; None when there is none, or it is hidden.
 
         An endpoint that has never answered may have any model: conversations go on with theirs,
         and its own error tells when the name is wrong.
         """
-        if model := self._models.get(model_id):
+        if model := self._offer.models.get(model_id):
             return model
         key, _, own_id = model_id.partition("/")
         endpoint = self._endpoints.get(key)
         if endpoint is None or endpoint.models is not None or not usable(own_id):
             return None
-        return known.completed(Model(model_id, endpoint.provider.label, own_id))
+        if self._declared.hides(model_id):
+            return None
+        return self._completed(Model(model_id, endpoint.provider.label, own_id))
 
     def provider(self, model: Model) -> Provider:
         """Who answers for this model; ProviderError when it is no longer configured."""
@@ -118,9 +134,12 @@ class Catalog:
         with suppress(ProviderError):
             self.provider(model).warm()
 
-    def trouble(self) -> dict[str, str]:
+    def trouble(self) -> Mapping[str, str]:
         """Endpoints that did not answer the last look, each with the kind of its failure."""
-        return {key: each.trouble for key, each in self._endpoints.items() if each.trouble}
+        return self._offer.down
+
+    def _asked(self) -> list[_Endpoint]:
+        return [each for each in self._endpoints.values() if not each.silent]
 
     async def _watch(self, endpoint: _Endpoint) -> None:
         failures = 0
@@ -133,26 +152,66 @@ class Catalog:
     async def _discover(self, endpoint: _Endpoint) -> None:
         provider, before = endpoint.provider, endpoint.trouble
         try:
-            models = await provider.models()
+            models = tuple(await provider.models())
+            endpoint.trouble = ""
         except ProviderError as error:
             endpoint.trouble = error.kind
             if error.kind != before:
                 log.warning("No list of models from %s: %s", provider.label, error)
-            return
         except Exception:  # a mistake in one provider must not end its watch
             endpoint.trouble = "protocol"
             log.exception("No list of models from %s", provider.label)
+        if endpoint.trouble:
+            if endpoint.trouble != before:
+                self._publish()
             return
-        endpoint.trouble = ""
-        endpoint.models = tuple(sorted(map(known.completed, models), key=known.rank))
         if before:
             log.info("%s answers again: %d models", provider.label, len(models))
-        self._publish()
+        changed, endpoint.models = models != endpoint.models, models
+        if before or changed:
+            self._publish()
+        if changed or not endpoint.kept:
+            endpoint.kept = await self._keep(provider, models)
+
+    async def _recall(self) -> None:
+        try:
+            lists = await self._shelf.lists() if self._shelf else []
+        except Exception:
+            log.warning("No list of models could be read", exc_info=True)
+            return
+        for each in lists:
+            endpoint = self._endpoints.get(each.endpoint)
+            if endpoint and endpoint.models is None and endpoint.provider.label == each.label:
+                endpoint.models = kept.models(each.models)
+                endpoint.kept = endpoint.models is not None
+
+    async def _keep(self, provider: Provider, models: tuple[Model, ...]) -> bool:
+        if not self._shelf or provider is self._embedded:
+            return True
+        try:
+            await self._shelf.keep(KeptList(provider.key, provider.label, kept.written(models)))
+            return True
+        except Exception:  # the next look tries again
+            log.warning("The list of %s could not be kept", provider.label, exc_info=True)
+            return False
 
     def _publish(self) -> None:
-        groups = [(each.provider.label, each.models) for each in self._endpoints.values()]
-        self._groups = (
-            *((label, models) for label, models in groups if models),
-            (self._guide.label, (GUIDE,)),
+        groups = (
+            Group(each.provider.label, self._shown(each), each.trouble)
+            for each in self._endpoints.values()
         )
-        self._models = {model.id: model for _, models in self._groups for model in models}
+        down = {key: each.trouble for key, each in self._endpoints.items() if each.trouble}
+        self._offer = offer(groups, down)
+
+    def _shown(self, endpoint: _Endpoint) -> tuple[Model, ...]:
+        """Its list; where it has given none, what is declared of it. Orders first, then worth."""
+        models: Iterable[Model] = endpoint.models or ()
+        if not endpoint.models:
+            models = self._declared.of(endpoint.provider.key, endpoint.provider.label)
+        shown = (self._completed(each) for each in models if not self._declared.hides(each.id))
+        return tuple(
+            sorted(shown, key=lambda model: (self._declared.order(model), known.rank(model)))
+        )
+
+    def _completed(self, model: Model) -> Model:
+        return self._declared.told(known.completed(model))

@@ -30,6 +30,8 @@ class Model:
     context: int = 0
     max_output: int = 0
     reasons: bool = False  # whether it is known to think before it answers
+    sees: bool = False  # whether it is known to read images
+    plan: str = ""  # the one it belongs to, as the operator calls it; nothing asks for it yet
     price: Price | None = None
 
     @property

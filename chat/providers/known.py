@@ -3,8 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from chat.providers.domain import Model
+
+T = TypeVar("T")
 
 # By the beginning of the id; the first that fits, so the longer one comes first.
 NOTES: Mapping[str, str] = {
@@ -56,6 +59,39 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "gemini": (1_048_576, 0),
 }
 
+# Of these, whose endpoints do not say it: whether they read images, and whether they think first.
+SEES: Mapping[str, bool] = {
+    "gpt-5": True,
+    "gpt-4.1": True,
+    "gpt-4o": True,
+    "chatgpt-4o": True,
+    "gpt-4-turbo": True,
+    "o1-mini": False,
+    "o1-preview": False,
+    "o1": True,
+    "o3-mini": False,
+    "o3": True,
+    "o4": True,
+    "claude": True,
+    "gemini": True,
+    "gemma3:270m": False,
+    "gemma3:1b": False,
+    "gemma3": True,
+    "llava": True,
+    "llama3.2-vision": True,
+    "qwen2.5vl": True,
+    "qwen3-vl": True,
+}
+REASONS: Mapping[str, bool] = {
+    "gpt-5-chat": False,
+    "gpt-5": True,
+    "gpt-oss": True,
+    "o1": True,
+    "o3": True,
+    "o4": True,
+    "deepseek-r1": True,
+}
+
 # On OpenAI's list stand also models that draw, hear, speak or embed, and some that only other
 # addresses of its interface serve.
 _NO_CHAT = re.compile(
@@ -79,17 +115,24 @@ def writes(own_id: str) -> bool:
 
 
 def completed(model: Model) -> Model:
-    """With the limits we know of, where the endpoint told none."""
-    limits = (limits for start, limits in LIMITS.items() if model.own_id.startswith(start))
-    context, max_output = next(limits, (0, 0))
+    """With the limits and abilities we know of, where the endpoint told none."""
+    context, max_output = _first(LIMITS, model.own_id, (0, 0))
     return replace(
-        model, context=model.context or context, max_output=model.max_output or max_output
+        model,
+        context=model.context or context,
+        max_output=model.max_output or max_output,
+        reasons=model.reasons or _first(REASONS, model.own_id, False),
+        sees=model.sees or _first(SEES, model.own_id, False),
     )
 
 
 def rank(model: Model) -> tuple[bool, int]:
     """Where a model stands in its group: fixed copies of a day last, else as the endpoint lists."""
     return bool(_DATED.search(model.own_id)), _family(model.own_id)
+
+
+def _first(told: Mapping[str, T], own_id: str, otherwise: T) -> T:
+    return next((what for start, what in told.items() if own_id.startswith(start)), otherwise)
 
 
 def _family(own_id: str) -> int:

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
-from chat.providers.domain import Model, ProviderError
+from chat.providers.domain import Model, Price, ProviderError
 
 MAX_LIST = 5_000_000  # bytes
 MAX_MODELS = 10_000
@@ -60,6 +61,34 @@ def inside(entry: dict[str, Any], *path: str) -> object:
     for step in path:
         found = found.get(step) if isinstance(found, dict) else None
     return found
+
+
+def words(entry: dict[str, Any], *path: str) -> list[object]:
+    """The list at the end of the path; empty when there is none."""
+    found = inside(entry, *path)
+    return found if isinstance(found, list) else []
+
+
+def price(entry: dict[str, Any]) -> Price | None:
+    """Of dollars for a token, written as text (OpenRouter); None unless both ways are told."""
+    one, other, cached = (
+        _micro(inside(entry, "pricing", name))
+        for name in ("prompt", "completion", "input_cache_read")
+    )
+    if one is None or other is None:
+        return None
+    return Price(one, one if cached is None else cached, other)
+
+
+def _micro(dollars: object) -> int | None:
+    """Micro-dollars for a million tokens; a price below 0 means that it varies."""
+    try:
+        found = Decimal(dollars) if isinstance(dollars, str) and len(dollars) < 40 else None
+    except ArithmeticError:
+        return None
+    if found is None or not found.is_finite() or not 0 <= found <= 1:
+        return None
+    return round(found * 10**12)
 
 
 def first_count(*values: object) -> int:

@@ -110,4 +110,7 @@ class OpenAI:
                 entry.get("max_completion_tokens"),
                 listing.inside(entry, "top_provider", "max_completion_tokens"),
             ),
+            reasons="reasoning" in listing.words(entry, "supported_parameters"),  # OpenRouter
+            sees="image" in listing.words(entry, "architecture", "input_modalities"),
+            price=listing.price(entry),
         )

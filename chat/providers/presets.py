@@ -1,10 +1,11 @@
-"""The services that a key or an address in the settings connects."""
+"""The services that the settings connect: by a key, by an address, by the models file."""
 
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from chat.providers import known
+from chat.providers.declared import Declared, DeclaredEndpoint
 from chat.providers.domain import Provider
 from chat.providers.http import Limits
 from chat.settings import Settings
@@ -14,7 +15,12 @@ OPENROUTER = "https://openrouter.ai/api/v1"
 OLLAMA_CONTEXT = 4096  # what Ollama keeps of a prompt unless its operator says otherwise
 
 
-def configured(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> list[Provider]:
+def configured(
+    settings: Settings,
+    http: aiohttp.ClientSession,
+    limits: Limits,
+    declared: Declared = Declared(),  # noqa: B008 (frozen)
+) -> list[Provider]:
     """In the order of the picker. What speaks a wire is imported when somebody needs it."""
     found: list[Provider] = []
     if settings.openai_api_key or settings.openai_base_url:
@@ -27,6 +33,7 @@ def configured(settings: Settings, http: aiohttp.ClientSession, limits: Limits) 
         found.append(_openrouter(settings, http, limits))
     if settings.ollama_host:
         found.append(_ollama(settings, http, limits))
+    found.extend(_declared(endpoint, http, limits) for endpoint in declared.endpoints)
     return found
 
 
@@ -92,6 +99,21 @@ def _ollama(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> 
         notes=known.NOTES,
         context=OLLAMA_CONTEXT,
     )
+
+
+def _declared(found: DeclaredEndpoint, http: aiohttp.ClientSession, limits: Limits) -> Provider:
+    place = (found.key, found.label, found.url, found.api_key, http)
+    if found.wire == "anthropic":
+        from chat.providers.anthropic import Anthropic
+
+        return Anthropic(*place, limits=limits, notes=known.NOTES)
+    if found.wire == "gemini":
+        from chat.providers.gemini import Gemini
+
+        return Gemini(*place, limits=limits, notes=known.NOTES)
+    from chat.providers.openai import OpenAI
+
+    return OpenAI(*place, limits=limits, notes=known.NOTES)
 
 
 def _label(service: str, url: str, its_url: str) -> str:

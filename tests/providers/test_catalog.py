@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -11,8 +13,11 @@ import pytest
 from chat import settings
 from chat.providers import known
 from chat.providers.catalog import Catalog
-from chat.providers.domain import Done, Event, Model, Prompt, ProviderError
+from chat.providers.declared import declared
+from chat.providers.domain import Done, Event, Model, Price, Prompt, ProviderError
 from chat.providers.http import Limits
+from chat.providers.kept import KeptList
+from chat.providers.offer import Group
 from chat.providers.presets import configured, ollama_url
 from tests.providers.wire import Upstream
 
@@ -38,11 +43,43 @@ class Embedded:
         self.closed = True
 
 
+class Kept:
+    """A shelf; the one of the database is tested with the picker."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.rows: dict[str, KeptList] = {}
+        self.broken = broken
+        self.writes = 0
+
+    async def lists(self) -> list[KeptList]:
+        if self.broken:
+            raise OSError("no shelf")
+        return list(self.rows.values())
+
+    async def keep(self, kept: KeptList) -> None:
+        self.writes += 1
+        if self.broken:
+            raise OSError("no shelf")
+        self.rows[kept.endpoint] = kept
+
+
 @asynccontextmanager
 async def catalog(
-    env: dict[str, str], embedded: Embedded | None = None, *, again: float = 60
+    env: dict[str, str],
+    embedded: Embedded | None = None,
+    *,
+    again: float = 60,
+    shelf: Kept | None = None,
 ) -> AsyncIterator[Catalog]:
-    made = Catalog(settings.read(env), embedded, limits=Limits(models=0.3), again=(again,))
+    read = settings.read(env)
+    made = Catalog(
+        read,
+        embedded,
+        declared=declared(read),
+        shelf=shelf,
+        limits=Limits(models=0.3),
+        again=(again,),
+    )
     await made.start()
     try:
         yield made
@@ -61,7 +98,7 @@ def listing(*ids: str) -> bytes:
 
 
 def ids(made: Catalog) -> list[str]:
-    return [model.id for _, models in made.groups() for model in models]
+    return [model.id for group in made.offer().groups for model in group.models]
 
 
 async def test_with_nothing_configured_the_guide_alone_is_offered() -> None:
@@ -78,7 +115,11 @@ async def test_models_are_found_in_the_background_in_the_order_of_worth(upstream
         assert ids(made) == ["embedded/small", "guide/guide"]
         await until(lambda: len(ids(made)) == 4)
         assert ids(made) == ["openai/b", "openai/a", "embedded/small", "guide/guide"]
-        assert [label for label, _ in made.groups()] == ["127.0.0.1", "On this machine", "Guide"]
+        assert [group.label for group in made.offer().groups] == [
+            "127.0.0.1",
+            "On this machine",
+            "Guide",
+        ]
         assert made.default().id == "openai/b"
         assert made.trouble() == {}
 
@@ -125,6 +166,138 @@ async def test_an_endpoint_that_hangs_holds_nobody_up(upstream: Upstream) -> Non
         assert made.trouble() == {}
         await until(lambda: made.trouble() == {"openai": "timeout"})
     await asyncio.wait_for(upstream.left.wait(), 1)
+
+
+async def test_the_list_outlives_the_process(upstream: Upstream) -> None:
+    shelf = Kept()
+    upstream.answer(listing("m1", "m2"))
+    async with catalog({"OPENAI_BASE_URL": upstream.url}, shelf=shelf) as made:
+        await until(lambda: bool(shelf.rows))
+        first = made.offer()
+
+    upstream.answer(None)
+    async with catalog({"OPENAI_BASE_URL": upstream.url}, shelf=shelf) as made:
+        assert made.offer().groups == first.groups
+        assert made.find("openai/other") is None
+        await until(lambda: made.trouble() == {"openai": "timeout"})
+        assert made.offer().groups[0] == replace(first.groups[0], trouble="timeout")
+
+
+async def test_a_list_is_written_when_it_is_another_one(upstream: Upstream) -> None:
+    shelf = Kept()
+    for models in (["m1"], ["m1"], ["m1", "m2"]):
+        upstream.answer(listing(*models))
+    async with catalog({"OPENAI_BASE_URL": upstream.url}, shelf=shelf) as made:
+        await until(lambda: shelf.writes == 1)
+        before = made.offer()
+        await made.refresh()
+        assert (shelf.writes, made.offer()) == (1, before)
+        await made.refresh()
+        assert shelf.writes == 2
+        assert ids(made) == ["openai/m1", "openai/m2", "guide/guide"]
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        KeptList("openai", "127.0.0.1", "["),
+        KeptList("openai", "127.0.0.1", '[{"id": "openai/x", "colour": 1}]'),
+        KeptList("openai", "elsewhere.example", "[]"),
+        KeptList("gone", "127.0.0.1", "[]"),
+    ],
+)
+async def test_a_kept_list_that_is_of_no_use_is_passed_over(
+    upstream: Upstream, kept: KeptList
+) -> None:
+    shelf = Kept()
+    shelf.rows[kept.endpoint] = kept
+    upstream.answer(listing("m1"))
+    async with catalog({"OPENAI_BASE_URL": upstream.url}, shelf=shelf) as made:
+        assert made.find("openai/whatever")
+        await until(lambda: "openai/m1" in ids(made))
+
+
+async def test_a_broken_shelf_costs_the_list_alone(upstream: Upstream) -> None:
+    shelf = Kept(broken=True)
+    upstream.answer(listing("m1"))
+    async with catalog({"OPENAI_BASE_URL": upstream.url}, shelf=shelf) as made:
+        await until(lambda: shelf.writes == 1)
+        assert ids(made) == ["openai/m1", "guide/guide"]
+        shelf.broken = False
+        upstream.answer(listing("m1"))
+        await made.refresh()
+        assert shelf.rows["openai"].label == "127.0.0.1"
+
+
+async def test_the_operator_names_orders_prices_and_hides(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    file = tmp_path / "models.toml"
+    file.write_text("""
+        [models."openai/c"]
+        order = 1
+        name = "See"
+        price = { input = 1, output = 2 }
+        [models."openai/a"]
+        hidden = true
+        [models."openai/absent"]
+    """)
+    env = {"OPENAI_BASE_URL": upstream.url, "MODELS_FILE": str(file)}
+    upstream.answer(listing("a", "b", "c"))
+    async with catalog(env) as made:
+        assert made.find("openai/a") is None, "hidden also before it was listed"
+        assert ids(made)[0] == "openai/c", "what is declared is offered until there is a list"
+        await until(lambda: "openai/b" in ids(made))
+        assert ids(made) == ["openai/c", "openai/b", "guide/guide"]
+        assert made.find("openai/a") is None
+        assert made.default().name == "See"
+        assert made.default().price == Price(1_000_000, 1_000_000, 2_000_000)
+
+
+async def test_an_endpoint_without_a_list_offers_what_is_declared(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    file = tmp_path / "models.toml"
+    file.write_text(f"""
+        [endpoints.lab]
+        wire = "openai"
+        url = "{upstream.url}"
+        discover = false
+        [models."lab/one"]
+    """)
+    async with catalog({"MODELS_FILE": str(file)}) as made:
+        await made.refresh()
+        assert ids(made) == ["lab/one", "guide/guide"]
+        assert made.find("lab/two") is None
+        assert made.provider(made.default()).label == "lab"
+    assert not upstream.heads
+
+
+async def test_openrouters_list_tells_what_models_can_do_and_cost(upstream: Upstream) -> None:
+    told = {
+        "id": "a/b",
+        "name": "A: B",
+        "context_length": 1000,
+        "architecture": {"input_modalities": ["text", "image"]},
+        "supported_parameters": ["reasoning"],
+        "pricing": {"prompt": "0.0000025", "completion": "0.00001", "input_cache_read": "1e-7"},
+    }
+    odd = [
+        {"id": f"odd{number}", "pricing": pricing, "architecture": [], "supported_parameters": "x"}
+        for number, pricing in enumerate(
+            [{"prompt": "-1", "completion": "-1"}, {"prompt": "nan", "completion": "x"}, "free"]
+        )
+    ]
+    upstream.answer(json.dumps({"data": [told, *odd]}).encode())
+    async with catalog({"OPENAI_BASE_URL": upstream.url}) as made:
+        await until(lambda: "openai/a/b" in ids(made))
+        model = made.default()
+        assert (model.sees, model.reasons, model.context) == (True, True, 1000)
+        assert model.price == Price(2_500_000, 100_000, 10_000_000)
+        others = made.offer().groups[0].models[1:]
+        assert [(each.price, each.sees, each.reasons) for each in others] == [
+            (None, False, False)
+        ] * 3
 
 
 async def test_close_ends_a_look_that_is_under_way(upstream: Upstream) -> None:
@@ -229,6 +402,7 @@ async def test_every_key_connects_its_service_at_its_own_address(
                 "Thinks long, for hard technical questions",
                 200_000,
                 32_000,
+                sees=True,
             ),
         ),
         (
@@ -250,6 +424,7 @@ async def test_every_key_connects_its_service_at_its_own_address(
                 "gemini-2.5-pro",
                 "Careful with instructions, reads long texts",
                 1_048_576,
+                sees=True,
             ),
         ),
     ],
@@ -261,7 +436,7 @@ async def test_an_address_of_ones_own_is_asked_on_the_services_wire(
     env = {f"{name.upper()}_BASE_URL": upstream.url, f"{name.upper()}_API_KEY": "key-1"}
     async with catalog(env) as made:
         await until(lambda: made.default().id != "guide/guide")
-        assert made.groups()[0] == ("127.0.0.1", (model,))
+        assert made.offer().groups[0] == Group("127.0.0.1", (model,))
     assert upstream.heads[0].startswith(f"GET {path} ") and header in upstream.heads[0]
 
 

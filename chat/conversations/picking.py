@@ -1,0 +1,145 @@
+"""What the model picker shows: what there is, what it can do and costs, who is out of reach."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from babel.numbers import format_compact_decimal
+from markupsafe import Markup
+from quart import url_for
+
+from chat.accounts import visitor
+from chat.conversations.domain import Conversation
+from chat.providers.domain import Model, Price
+from chat.providers.offer import Group, Offer
+from chat.web.current import current_catalog
+from chat.web.i18n import gettext, language, locale
+from chat.web.templating import render
+
+# Below these micro-dollars for a million tokens, of which three in four go in: $, $$, else $$$.
+CLASSES = (500_000, 5_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Picker:
+    """`options`: HTML of all groups; in a `long` list the first one holds what is likely wanted.
+
+    `url`: where a switch is posted. `trouble`: a sentence when the chosen model is not there.
+    """
+
+    options: Markup
+    long: bool
+    count: int
+    chosen: Model
+    good_for: str
+    url: str
+    trouble: str
+
+
+def picker(conversation: Conversation | None, model_id: str = "") -> Picker:
+    """For a conversation, or for a new one (the model used last comes first)."""
+    catalog, account = current_catalog(), visitor.account()
+    offer, last = catalog.offer(), account.model if account else ""
+    wanted = model_id or (conversation.model if conversation else last)
+    found = catalog.find(wanted) if wanted else None
+    chosen = found or offer.default
+    if conversation:
+        url = url_for("conversations.model", conversation_id=conversation.id)
+    else:
+        url = url_for("conversations.default_model")
+    return Picker(
+        options=_searched(offer, chosen, last) if offer.long else _shown(offer, chosen),
+        long=offer.long,
+        count=len(offer.models),
+        chosen=chosen,
+        good_for=gettext(chosen.note) if chosen.note else about(chosen),
+        url=url,
+        trouble=_trouble(offer, chosen, "" if found or not conversation else wanted),
+    )
+
+
+def about(model: Model) -> str:
+    """What a model is good for, what it can do, how much it reads at once, what it costs."""
+    able = model.reasons, model.sees, model.context, model.price
+    return _about(model.note, *able, tag=language())
+
+
+@lru_cache(1_000)
+def _about(
+    note: str, reasons: bool, sees: bool, context: int, price: Price | None, *, tag: str
+) -> str:
+    """`tag`: the language, that of the request."""
+    told = [gettext(note)] if note else []
+    if reasons:
+        told.append(gettext("thinks first"))
+    if sees:
+        told.append(gettext("sees images"))
+    if context:
+        size = format_compact_decimal(context, locale=locale())
+        told.append(gettext("%(count)s tokens", count=size))
+    if price:
+        told.append(_class(price))
+    return " · ".join(told)
+
+
+def _class(price: Price) -> str:
+    if not price.input and not price.output:
+        return gettext("free")
+    usual = (3 * price.input + price.output) // 4
+    return "$" * (1 + sum(usual >= least for least in CLASSES))
+
+
+def _searched(offer: Offer, chosen: Model, last: str) -> Markup:
+    """What is likely wanted, then everything; the rendering of that does not depend on who asks."""
+    likely = {each.id: each for each in (chosen, offer.models.get(last), offer.default) if each}
+    first = Group(gettext("Used last, and the default"), tuple(likely.values()))
+    return _options((first,), chosen) + _all(offer, language())
+
+
+def _shown(offer: Offer, chosen: Model) -> Markup:
+    return _options(_with(offer, chosen), chosen)
+
+
+def _with(offer: Offer, chosen: Model) -> tuple[Group, ...]:
+    """The chosen model is always in the list, also while its endpoint cannot be asked."""
+    if chosen.id in offer.models:
+        return offer.groups
+    trouble = offer.down.get(chosen.endpoint, "")
+    others = (group for group in offer.groups if group.models or group.label != chosen.provider)
+    return (Group(chosen.provider, (chosen,), trouble), *others)
+
+
+@lru_cache(8)
+def _all(offer: Offer, tag: str) -> Markup:
+    """Made once for each state of the catalogue and each language: there may be thousands."""
+    return _options(offer.groups, None)
+
+
+def _options(groups: tuple[Group, ...], chosen: Model | None) -> Markup:
+    html = render(
+        "conversations/_options.html",
+        groups=[(_heading(group), [_option(each) for each in group.models]) for group in groups],
+        selected=chosen.id if chosen else "",
+    )
+    return Markup(html)  # noqa: S704 (our own template)
+
+
+def _heading(group: Group) -> str:
+    reason = _reason(group.trouble)
+    return gettext(group.label) + (f" — {reason}" if reason else "")
+
+
+def _option(model: Model) -> tuple[str, str, str]:
+    return model.id, gettext(model.name), about(model)
+
+
+def _trouble(offer: Offer, chosen: Model, gone: str) -> str:
+    if gone:
+        return gettext("%(model)s is not offered any more.", model=gone.partition("/")[2])
+    kind = offer.down.get(chosen.endpoint, "")
+    return f"{gettext(chosen.provider)}: {_reason(kind)}" if kind else ""
+
+
+def _reason(kind: str) -> str:
+    if kind in ("auth", "billing"):
+        return gettext("its key is refused")
+    return gettext("not reachable") if kind else ""

@@ -1,0 +1,150 @@
+"""What the picker says of models, and how it stands when there are many of them."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from chat.conversations.picking import about
+from chat.providers.domain import Model, Price
+from chat.providers.offer import LONG
+from tests.conftest import SiteMaker
+from tests.databases import Installer
+from tests.people import Answer, Person
+from tests.rows import rows
+from tests.site import Site
+from tests.upstream import Upstream
+
+NOWHERE = "http://127.0.0.1:9/v1"  # nobody listens there
+LAB = f'[endpoints.lab]\nwire = "openai"\nurl = "{NOWHERE}"\ndiscover = false\n'
+
+
+def file_of(folder: Path, count: int, more: str = "") -> str:
+    """A models file with so many models of one endpoint."""
+    path = folder / "models.toml"
+    models = "".join(f'[models."lab/m{number}"]\n' for number in range(count))
+    path.write_text(f"{LAB}{models}{more}")
+    return str(path)
+
+
+def groups(page: Answer) -> dict[str, list[str]]:
+    found = page.html.select("#picker optgroup")
+    return {str(g["label"]): [str(o["value"]) for o in g.select("option")] for g in found}
+
+
+async def offering(site: Site, model_id: str) -> None:
+    """Waits until the catalogue has it: it looks in the background, and tells nobody."""
+    async with asyncio.timeout(5):
+        while model_id not in site.app.extensions["parts"].catalog.offer().models:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (Model("a/b", "A", "b"), ""),
+        (Model("a/b", "A", "b", "Good", 1_048_576), "Good · 1M tokens"),
+        (Model("a/b", "A", "b", reasons=True, sees=True), "thinks first · sees images"),
+        (Model("a/b", "A", "b", price=Price(0, 0, 0)), "free"),
+        (Model("a/b", "A", "b", price=Price(150_000, 0, 600_000)), "$"),
+        (Model("a/b", "A", "b", price=Price(2_500_000, 0, 10_000_000)), "$$"),
+        (Model("a/b", "A", "b", price=Price(15_000_000, 0, 75_000_000)), "$$$"),
+    ],
+)
+def test_it_says_what_a_model_can_do_and_costs(model: Model, told: str) -> None:
+    assert about(model) == told
+
+
+async def test_the_operators_words_are_in_it_as_they_are(
+    make_site: SiteMaker, people: Callable[..., Person], tmp_path: Path
+) -> None:
+    words = '[models."lab/<i>\\""]\nname = "<b>Bold</b>"\nnote = "<script>"\nsees_images = true\n'
+    site = await make_site(MODELS_FILE=file_of(tmp_path, 1, words))
+    ada = people(site)
+
+    page = await ada.register()
+
+    option = page.one("#picker option[value='lab/<i>\"']")
+    assert option.get_text() == "<b>Bold</b> — <script> · sees images"
+
+
+async def test_a_long_list_begins_with_the_last_used_and_the_default(
+    make_site: SiteMaker, people: Callable[..., Person], tmp_path: Path
+) -> None:
+    site = await make_site(MODELS_FILE=file_of(tmp_path, LONG + 1))
+    await offering(site, "openai/tiny")
+    ada = people(site)
+    await ada.register()
+
+    switched = await ada.partial("/account/model", {"model": "lab/m7"})
+
+    for page in (switched, await ada.get("/")):
+        found = groups(page)
+        assert list(found) == ["Used last, and the default", "127.0.0.1", "lab", "Guide"]
+        assert found["Used last, and the default"] == ["lab/m7", "openai/tiny"]
+        assert found["lab"] == [f"lab/m{number}" for number in range(LONG + 1)]
+        (chosen,) = page.html.select("#picker option[selected]")
+        assert chosen["value"] == "lab/m7"
+        assert page.one("#models input")["placeholder"] == f"Search {LONG + 4} models"
+
+
+async def test_a_short_list_needs_no_search(ada: Person) -> None:
+    page = await ada.get("/")
+    assert not page.html.select("#model-open, #models")
+
+
+async def test_a_long_list_is_made_once_for_all_who_see_it(
+    make_site: SiteMaker, people: Callable[..., Person], tmp_path: Path
+) -> None:
+    from chat.conversations import picking
+
+    site = await make_site(MODELS_FILE=file_of(tmp_path, 5_000))
+    await offering(site, "openai/tiny")
+    for person in (people(site), people(site)):
+        await person.register()
+    made = picking._all.cache_info().misses
+
+    page = await person.get("/")
+    portuguese = await person.get("/", headers={"Accept-Language": "pt-BR"})
+
+    assert len(page.html.select("#picker option")) == 5_000 + 4
+    assert groups(portuguese)["Guia"] == ["guide/guide"]
+    assert picking._all.cache_info().misses == made + 1, "once more, for the other language"
+
+
+async def test_an_endpoint_out_of_reach_says_so(
+    make_site: SiteMaker, people: Callable[..., Person]
+) -> None:
+    site = await make_site(OLLAMA_HOST="127.0.0.1:9")
+    await offering(site, "openai/tiny")
+    await site.app.extensions["parts"].catalog.refresh()
+    ada = people(site)
+    await ada.register()
+
+    page = await ada.get("/")
+    switched = await ada.partial("/account/model", {"model": "ollama/llama3.2"})
+
+    assert list(groups(page)) == ["127.0.0.1", "Ollama — not reachable", "Guide"]
+    assert groups(switched)["Ollama — not reachable"] == ["ollama/llama3.2"]
+    assert list(groups(switched)).count("Ollama — not reachable") == 1
+    assert switched.words("#picker > small") == "Ollama: not reachable"
+
+
+async def test_a_restart_offers_the_last_known_list_at_once(
+    database: Installer, upstream: Upstream, tmp_path: Path, people: Callable[..., Person]
+) -> None:
+    async with database.running(tmp_path, {"OPENAI_BASE_URL": upstream.url}) as site:
+        await offering(site, "openai/large")
+        await site.app.extensions["parts"].catalog.refresh()
+        kept = await rows(site, "SELECT endpoint, label FROM model_lists")
+        assert kept == [{"endpoint": "openai", "label": "127.0.0.1"}]
+
+    async with database.running(tmp_path, {"OPENAI_BASE_URL": NOWHERE}) as site:
+        ada = people(site)
+        page = await ada.register()
+        assert next(iter(groups(page).values())) == ["openai/tiny", "openai/large"]
+        await site.app.extensions["parts"].catalog.refresh()
+        page = await ada.get("/")
+        assert groups(page)["127.0.0.1 — not reachable"] == ["openai/tiny", "openai/large"]
+        assert page.words("#picker > small") == "127.0.0.1: not reachable"
