@@ -128,7 +128,7 @@ async def test_whoever_still_beats_is_left_alone(
     sent = await both[0].send("Hello")
     await both[0].watched(reply_of(sent))
     await change(pair[0], "INSERT INTO workers (no, beat) VALUES (4711, 1)")
-    back = "UPDATE replies SET state = 'streaming', worker = 4711 WHERE id = :id"
+    back = "UPDATE replies SET state = 'streaming', worker = 4711, epoch = 7 WHERE id = :id"
     await change(pair[0], back, id=reply_of(sent))
 
     for _ in range(12):
