@@ -6,9 +6,6 @@ from dataclasses import dataclass, replace
 from quart import url_for
 
 from chat.conversations.domain import Conversation, Message
-from chat.conversations.picking import picker
-
-__all__ = ["Composer", "Edit", "composer", "edit", "picker"]
 
 
 @dataclass(frozen=True, slots=True)

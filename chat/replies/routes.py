@@ -11,8 +11,9 @@ from quart import (
 from quart_auth import login_required
 
 from chat.accounts import visitor
-from chat.conversations.composing import composer, picker
+from chat.conversations.composing import composer
 from chat.conversations.domain import Conversation, Message
+from chat.conversations.picking import picker
 from chat.conversations.views import (
     column,
     conversations,

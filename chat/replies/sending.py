@@ -6,8 +6,8 @@ from quart import request
 from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
-from chat.conversations.composing import picker
 from chat.conversations.domain import Conversation, Message
+from chat.conversations.picking import picker
 from chat.errors import Invalid
 from chat.providers.domain import Model, Prompt, Provider
 from chat.replies.domain import Started

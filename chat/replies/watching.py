@@ -10,8 +10,9 @@ from quart_auth import login_required
 
 from chat.accounts import visitor
 from chat.accounts.repository import SessionRepository
-from chat.conversations.composing import composer, picker
+from chat.conversations.composing import composer
 from chat.conversations.domain import Message
+from chat.conversations.picking import picker
 from chat.conversations.views import conversations, history, versioned, whole
 from chat.errors import NotFound, OverLimit, Unavailable
 from chat.replies.following import Step, follow, warning
