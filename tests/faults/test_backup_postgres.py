@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from chat.db.migrations import migrations
 from tests.databases import SECRET, Server
 from tests.faults.cluster import Cluster, clustered
 from tests.faults.process import ROOT, environment, start, survivors, until
@@ -146,9 +147,10 @@ async def test_a_backup_is_one_dump_for_its_owner_alone_and_no_key(backup: Path)
 
 
 def older(backup: Path) -> None:
-    text = (backup / "manifest.json").read_text()
-    assert '"database_version": 2' in text
-    (backup / "manifest.json").write_text(text.replace('_version": 2', '_version": 99'))
+    manifest = json.loads((backup / "manifest.json").read_text())
+    assert manifest["database_version"] == len(migrations("postgres"))
+    manifest["database_version"] = 99
+    (backup / "manifest.json").write_text(json.dumps(manifest))
 
 
 @pytest.mark.parametrize(
