@@ -60,7 +60,7 @@ format: $(VENV)/.dev
 
 test: setup $(VENV)/.dev lint
 	$(BIN)/python -m tests.needs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m tests.run
 
 chaos: setup $(VENV)/.dev
 	$(BIN)/python -m tests.needs
