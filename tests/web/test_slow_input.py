@@ -12,6 +12,7 @@ from chat.web.blocks import Document, growth
 from chat.web.highlight import highlighted
 from chat.web.mending import mended
 from tests.web.markdown_samples import portions
+from tests.web.pace import bound
 
 SIZE = 100_000
 PARAGRAPH = "Some words. " * 20 + "Some *words* here.\n\n"
@@ -92,7 +93,7 @@ def test_100_kb_are_rendered_in_time_and_not_lost(name: str) -> None:
     seconds = time.process_time() - started
 
     print(f"{seconds:.2f} s  {name}")
-    assert seconds < 2
+    assert seconds < bound(2)
     shown = re.sub("<[^>]*>", "", html)
     assert shown.count("a") >= SLOW[name].count("a") - SLOW[name].count("&a") - 5 or "](" in name
     assert len(html) <= 11 * len(SLOW[name]) + 128 * 1024
@@ -109,7 +110,7 @@ def test_no_tick_takes_long_while_it_streams(name: str) -> None:
         worst = max(worst, time.process_time() - started)
 
     print(f"{worst:.2f} s  {name}")
-    assert worst < 2
+    assert worst < bound(2)
     assert document.finish() == markdown.render(text)
 
 
@@ -134,7 +135,7 @@ def test_hostile_code_is_highlighted_in_time(language: str, text: str) -> None:
     for size in (8_000, 20_000, 50_000):
         started = time.process_time()
         highlighted(repeated(text, size), language)
-        assert time.process_time() - started < 2.5
+        assert time.process_time() - started < bound(2.5)
 
 
 BIG = {
@@ -202,7 +203,7 @@ def test_one_megabyte_in_one_fence_stays_cheap() -> None:
     milliseconds = (time.process_time() - started) * 1000 / ticks
 
     print(f"{milliseconds:.2f} ms a tick")
-    assert milliseconds < 10
+    assert milliseconds < bound(10)
     assert not document.blocks
 
 
@@ -222,7 +223,7 @@ def test_a_typical_tick_takes_microseconds(base: str) -> None:
         seconds += time.process_time() - started
 
     print(f"{seconds / ticks * 1e6:.1f} µs a tick")
-    assert seconds / ticks < 300e-6
+    assert seconds / ticks < bound(300e-6)
 
 
 @pytest.mark.parametrize(
@@ -234,4 +235,4 @@ def test_mending_is_quick_whatever_it_mends(text: str) -> None:
     for end in ("", "x", "\n", "*", "`"):
         mended(repeated(text, 60_000) + end)
 
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < bound(1)
