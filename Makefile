@@ -1,13 +1,14 @@
 # make run    everything set up, then the app on http://127.0.0.1:5001
 # make test   what the tests need, then all of them (make lint is their first step)
 # make postgres   make setup, and the driver for DATABASE_URL=postgresql://…
+# make s3         make setup, and the store for UPLOADS=s3://…
 # make chaos  the tests of faults and of load in their long form: about an hour
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run setup postgres test chaos lint format lock messages screenshots
+.PHONY: run setup postgres s3 test chaos lint format lock messages screenshots
 .DEFAULT_GOAL := run
 
 run: setup
@@ -33,6 +34,12 @@ postgres: setup $(VENV)/.postgres
 
 $(VENV)/.postgres: requirements-postgres.lock | $(VENV)/.app
 	$(PIP) install --require-hashes --requirement requirements-postgres.lock
+	@touch $@
+
+s3: setup $(VENV)/.s3
+
+$(VENV)/.s3: requirements-s3.lock | $(VENV)/.app
+	$(PIP) install --require-hashes --requirement requirements-s3.lock
 	@touch $@
 
 static/vendor/.done: package.json package-lock.json
@@ -75,6 +82,7 @@ lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --extra postgres pyproject.toml -c requirements.lock -o requirements-postgres.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --extra s3 pyproject.toml -c requirements.lock -o requirements-s3.lock
 
 messages: $(VENV)/.dev
 	$(BIN)/python -m tests.messages
