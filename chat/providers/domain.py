@@ -44,9 +44,18 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that goes to a model as it is: small enough for all of them, no metadata."""
+
+    type: str  # image/jpeg, image/png, image/webp
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     role: Literal["user", "assistant"]
     text: str
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +63,14 @@ class Prompt:
     """`turns`: oldest first. `system` is empty or stable text.
 
     The last turn is the person's; or it is the beginning of an answer, to be gone on with.
+    `temperature` None and `max_output` 0 (tokens) leave it to the provider.
     """
 
     model: Model
     turns: tuple[Turn, ...]
     system: str = ""
+    temperature: float | None = None
+    max_output: int = 0
 
 
 # For wires that begin a new answer behind whatever comes last.

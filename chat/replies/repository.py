@@ -5,17 +5,15 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from chat.accounts.repository import SQL as ACCOUNTS
-from chat.accounts.throttle import MINUTE, Throttle
 from chat.conversations.domain import Conversation, Message
 from chat.conversations.repository import SQL as CONVERSATIONS
 from chat.db.database import Database, Statements, Transaction
-from chat.db.queries import load_queries
-from chat.errors import Conflict, OverLimit
+from chat.errors import Conflict
 from chat.providers.domain import Model
+from chat.replies.admission import SQL, Limits, admit
 from chat.replies.domain import End, Ending, Started
 from chat.web.text import first_words
 
-SQL = load_queries("replies")
 LONGEST_HISTORY = 400  # messages that can go into a prompt
 
 
@@ -32,14 +30,6 @@ class Draft:
     key: str
     parent: str = ""
     instead_of: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Of one account: replies that are written at once, and sends in a minute."""
-
-    at_once: int
-    a_minute: int
 
 
 class ReplyRepository:
@@ -61,7 +51,7 @@ class ReplyRepository:
             await tx.lock(f"begin {account_id}")
             if draft.key and (known := await self._known(tx, draft, account_id, conversation_id)):
                 return known
-            await _admit(tx, account_id, conversation_id, now, limits)
+            await admit(tx, account_id, conversation_id, now, limits)
             question, reply = _messages(draft, now)
             if conversation_id:
                 row = await tx.one(SQL["conversation"], id=conversation_id, account_id=account_id)
@@ -88,7 +78,7 @@ class ReplyRepository:
             old, conversation = await _placed(tx, reply_id, account_id)
             if old.running:
                 raise Conflict("This answer is still being written. Stop it first.")
-            await _admit(tx, account_id, conversation.id, now, limits)
+            await admit(tx, account_id, conversation.id, now, limits)
             reply = _reply_to(old.parent_id or "", model, now)
             await self._add_reply(tx, conversation, reply, account_id, model)
             after = await _turn_to(tx, conversation, reply, account_id, now)
@@ -106,7 +96,7 @@ class ReplyRepository:
             old, conversation = await _placed(tx, reply_id, account_id)
             if not (old.running or old.continuable):
                 raise Conflict("There is nothing to continue here. Retry instead.")
-            await _admit(tx, account_id, conversation.id, now, limits)
+            await admit(tx, account_id, conversation.id, now, limits)
             if await tx.all(SQL["followed"], id=reply_id, account_id=account_id):
                 raise Conflict("The conversation went on after this answer. Retry it instead.")
             row = await tx.one(
@@ -177,27 +167,6 @@ class ReplyRepository:
         reply, conversation = await _placed(tx, row["reply_id"], account_id)
         question = _question(row["question_id"], draft.text, reply.created_at)
         return Started(conversation, question, reply, fresh=False)
-
-
-async def _admit(
-    tx: Statements, account_id: str, conversation_id: str, now: int, limits: Limits
-) -> None:
-    running = await tx.all(SQL["running"], account_id=account_id)
-    if any(row["conversation_id"] == conversation_id for row in running):
-        raise Conflict("The model is still answering here. Stop it, or wait until it is done.")
-    if len(running) >= limits.at_once:
-        raise OverLimit(
-            "The limit of answers at once is %(limit)s. Wait for one to end.",
-            code="too_many",
-            retry_after=5,
-            limit=limits.at_once,
-        )
-    await Throttle(tx, now).count(
-        f"send {account_id}",
-        limits.a_minute,
-        MINUTE,
-        "That was a lot of messages in a minute. Wait a little, then send again.",
-    )
 
 
 async def _placed(tx: Statements, reply_id: str, account_id: str) -> tuple[Message, Conversation]:

@@ -10,10 +10,11 @@ from chat.conversations.domain import Conversation, Message
 from chat.conversations.picking import picker
 from chat.errors import Invalid
 from chat.providers.domain import Model, Prompt, Provider
+from chat.replies.admission import Limits
 from chat.replies.domain import Started
 from chat.replies.generations import current_generations
 from chat.replies.prompt import build
-from chat.replies.repository import Draft, Limits, ReplyRepository
+from chat.replies.repository import Draft, ReplyRepository
 from chat.web.current import current_catalog, current_db, current_settings, now
 from chat.web.text import clean_prompt
 

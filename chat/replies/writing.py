@@ -8,8 +8,9 @@ from chat.db.database import Database, Transaction
 from chat.db.queries import load_queries
 from chat.providers.domain import Price
 from chat.replies import notes
+from chat.replies.admission import SQL
 from chat.replies.domain import Chunk, Ending
-from chat.replies.repository import LONGEST_HISTORY, SQL
+from chat.replies.repository import LONGEST_HISTORY
 
 WORKERS = load_queries("workers")
 

@@ -14,8 +14,9 @@ from chat.db.queries import Query, load_queries, query
 from chat.db.sqlite import SQLite
 from chat.errors import Unavailable
 from chat.providers.domain import Model
+from chat.replies.admission import Limits
 from chat.replies.domain import Chunk, Ending
-from chat.replies.repository import Draft, Limits, ReplyRepository
+from chat.replies.repository import Draft, ReplyRepository
 from chat.replies.writing import WritingRepository
 
 MODEL = Model("m/m", "m", "m")

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from chat.providers.domain import Price
+from chat.replies.admission import Limits
 from chat.replies.domain import Chunk
 from chat.replies.ownership import Ownership
-from chat.replies.repository import Draft, Limits, ReplyRepository
+from chat.replies.repository import Draft, ReplyRepository
 from chat.replies.writing import WritingRepository
 from chat.usage.tokens import estimate
 from tests.databases import Installer
