@@ -13,6 +13,7 @@ from chat.accounts import visitor
 from chat.accounts.repository import SessionRepository
 from chat.accounts.throttle import Throttle
 from chat.conversations import routes as conversations
+from chat.conversations.measures import Measures
 from chat.conversations.model_lists import ModelLists
 from chat.db.connect import connect
 from chat.db.database import Database
@@ -88,7 +89,9 @@ def _set_up_parts(app: Quart, settings: Settings, said: Declared, clock: Clock) 
             shelf = ModelLists(db)
             catalog = Catalog(settings, Embedded.available(settings), declared=said, shelf=shelf)
             opened.push_async_callback(catalog.close)
-            generations = Generations(db, clock)
+            measures = app.extensions["measures"] = Measures(db)
+            await measures.open()
+            generations = Generations(db, measures, clock)
             opened.push_async_callback(generations.drain)
             app.extensions["parts"] = Parts(settings, catalog, clock, db)
             app.extensions["streams"] = Streams(settings.limit_streams)

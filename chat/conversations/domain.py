@@ -85,6 +85,8 @@ class Message:
     reasoning_tokens: int = 0  # of the output
     cost: int | None = None  # micro-dollars; None when no price is known
     estimated: int = 0
+    since: str = ""  # of a reply: the first message it was asked with, '' for all of the path
+    asked: int = 0  # tokens of what it was asked with, by our estimate
     versions: tuple[str, ...] = ()  # ids of all that stand in this place, oldest first
 
     @property

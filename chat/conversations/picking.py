@@ -23,7 +23,8 @@ CLASSES = (500_000, 5_000_000)
 class Picker:
     """`options`: HTML of all groups; in a `long` list the first one holds what is likely wanted.
 
-    `url`: where a switch is posted. `trouble`: a sentence when the chosen model is not there.
+    `url`: where a switch is posted. `trouble`: a sentence when the chosen model is not there;
+    `left_out`: one when it will not be sent all of the conversation.
     """
 
     options: Markup
@@ -33,6 +34,7 @@ class Picker:
     good_for: str
     url: str
     trouble: str
+    left_out: str = ""
 
 
 def picker(conversation: Conversation | None, model_id: str = "") -> Picker:

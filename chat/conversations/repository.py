@@ -18,6 +18,7 @@ PAGE = 30  # lines of history
 SHOWN = 40  # messages of a conversation
 ABOVE = 3  # messages above one that was asked for
 MOST_SHOWN = 400
+LONGEST_HISTORY = 400  # messages that can go into a prompt
 PINNED = 50
 END = 2**62
 _searching = asyncio.Semaphore(1)  # a search takes long: pages keep a reader for themselves
@@ -75,6 +76,19 @@ class ConversationRepository:
         rows = await self._db.all(SQL["path"], from_id=start, limit=limit, **ids)
         found = await self.versioned([Message(**row) for row in rows], conversation.id, account_id)
         return found, found[0].id if found and found[0].parent_id else ""
+
+    async def path(
+        self, conversation: Conversation, account_id: str, most: int = LONGEST_HISTORY
+    ) -> list[Message]:
+        """The newest messages of the remembered path, oldest first."""
+        rows = await self._db.all(
+            SQL["path"],
+            from_id=conversation.leaf_id,
+            conversation_id=conversation.id,
+            account_id=account_id,
+            limit=most,
+        )
+        return [Message(**row) for row in rows]
 
     async def versioned(
         self, path: Sequence[Message], conversation_id: str, account_id: str

@@ -1,5 +1,7 @@
 """The new conversation, the history, and one conversation."""
 
+from dataclasses import replace
+
 from quart import Blueprint, request, url_for
 from quart_auth import login_required
 
@@ -7,7 +9,15 @@ from chat.accounts import visitor
 from chat.accounts.repository import AccountRepository
 from chat.conversations.domain import Conversation
 from chat.conversations.picking import picker
-from chat.conversations.views import conversations, fresh, history, offered, through, whole
+from chat.conversations.views import (
+    conversations,
+    fresh,
+    history,
+    left_out,
+    offered,
+    through,
+    whole,
+)
 from chat.errors import Invalid, NotFound
 from chat.web.current import current_catalog, current_db
 from chat.web.hypermedia import Answer, changed, elsewhere, page, partial
@@ -89,7 +99,7 @@ async def model(conversation_id: str) -> Answer:
     """What the next message will use."""
     chosen = await _chosen_model()
     conversation = await conversations().set_model(conversation_id, visitor.account_id(), chosen)
-    shown = picker(conversation)
+    shown = replace(picker(conversation), left_out=await left_out(conversation))
     return await changed("conversations/_picker.html", page=_url(conversation_id), picker=shown)
 
 

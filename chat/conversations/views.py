@@ -6,7 +6,9 @@ from quart import url_for
 
 from chat.accounts import visitor
 from chat.conversations.composing import composer
+from chat.conversations.context import boundary, part
 from chat.conversations.domain import Conversation, History, Message
+from chat.conversations.measures import current_measures
 from chat.conversations.picking import picker
 from chat.conversations.repository import ConversationRepository
 from chat.web.current import current_catalog, current_db, now
@@ -28,7 +30,25 @@ async def whole(conversation: Conversation, before: str = "", at: str = "") -> d
     """
     found, older = await conversations().messages(conversation, visitor.account_id(), before, at)
     last = found[-1] if found and not before else None
-    return column(conversation, found, last) | {"older": older, "before": before, "at": at}
+    context = column(conversation, found, last) | {"older": older, "before": before, "at": at}
+    if before:  # where it lies is said by what follows
+        newest = await conversations().path(conversation, visitor.account_id(), 4)
+        context["boundary"] = boundary(newest, conversation.model)
+    return context
+
+
+async def left_out(conversation: Conversation) -> str:
+    """What the model that is picked now would not be sent of the conversation; '' for nothing."""
+    model = picker(conversation).chosen
+    path = await conversations().path(conversation, visitor.account_id())
+    first = part(path, model, current_measures().of(model)).first
+    if not first:
+        return ""
+    return gettext(
+        "%(model)s reads less at once: the first %(count)s messages will not be sent to it.",
+        model=gettext(model.name),
+        count=first,
+    )
 
 
 def through(conversation_id: str, message_id: str) -> str:
@@ -51,6 +71,7 @@ def column(
     return {
         "conversation": conversation,
         "messages": messages,
+        "boundary": boundary(messages, conversation.model),
         "older": "",
         "before": "",
         "at": "",

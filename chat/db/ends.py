@@ -30,6 +30,7 @@ TABLES = (  # each after those that it refers to; a test compares them with the 
     Table("replies", ("id",), blank=("worker", "stop_asked")),  # nobody writes in a copy
     Table("reply_chunks", ("reply_id", "seq")),
     Table("model_lists", ("endpoint",)),
+    Table("model_measures", ("model",)),
 )
 
 

@@ -89,12 +89,18 @@ class Anthropic:
             "messages": messages,
             "stream": True,
         }
-        return f"{self._url}/messages", body | ({"system": prompt.system} if prompt.system else {})
+        body |= {"system": prompt.system} if prompt.system else {}
+        # The service itself marks how far the prompt is the same as the next one's beginning.
+        body |= {} if "cache_control" in refused else {"cache_control": {"type": "ephemeral"}}
+        return f"{self._url}/messages", body
 
     def turned_down(self, body: dict[str, Any], error: ProviderError) -> set[str]:
         """`max_tokens`, when it is beyond the model's; when it is beyond the window, it is not."""
-        mine = error.kind == "bad_request" and "max_tokens" in error.message
-        return {"max_tokens"} if mine and body["max_tokens"] > LEAST_OUTPUT else set()
+        if error.kind != "bad_request":
+            return set()
+        most = "max_tokens" in error.message and body["max_tokens"] > LEAST_OUTPUT
+        cache = "cache_control" in error.message and "cache_control" in body
+        return {name for name, mine in (("max_tokens", most), ("cache_control", cache)) if mine}
 
     def _model(self, own_id: str, entry: dict[str, Any]) -> Model:
         return Model(
@@ -152,6 +158,7 @@ class AnthropicChunks:
             output=count(self._counts.get("output_tokens")),
             cached=cached,
             reasoning=count(details.get("thinking_tokens")),
+            written=written,
         )
 
 

@@ -17,6 +17,7 @@ class Price:
     input: int
     cached: int
     output: int
+    written: int | None = None  # to a cache; None: as `input`
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Model:
     note: str = ""  # what it is good for, in about six words (English, a key of translations)
     context: int = 0
     max_output: int = 0
+    context_limit: int = 0  # tokens of the window that may be used, 0 for the usual guard
     reasons: bool = False  # whether it is known to think before it answers
     sees: bool = False  # whether it is known to read images
     plan: str = ""  # the one it belongs to, as the operator calls it; nothing asks for it yet
@@ -94,6 +96,8 @@ class ReasoningDelta:
 class Usage:
     """Tokens as the provider counted them; `cached` is part of `input`, `reasoning` of `output`.
 
+    `written`: the part of `input` that it put into a cache, where that has a price of its own.
+
     So say OpenAI's wire and, of what is cached, Gemini's; the other two adapters add up what theirs
     count apart: what Anthropic's read from and wrote to its cache, what Gemini's models thought.
     """
@@ -102,6 +106,7 @@ class Usage:
     output: int = 0
     cached: int = 0
     reasoning: int = 0
+    written: int = 0
 
 
 @dataclass(frozen=True, slots=True)

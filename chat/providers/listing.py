@@ -71,13 +71,13 @@ def words(entry: dict[str, Any], *path: str) -> list[object]:
 
 def price(entry: dict[str, Any]) -> Price | None:
     """Of dollars for a token, written as text (OpenRouter); None unless both ways are told."""
-    one, other, cached = (
+    one, other, cached, written = (
         _micro(inside(entry, "pricing", name))
-        for name in ("prompt", "completion", "input_cache_read")
+        for name in ("prompt", "completion", "input_cache_read", "input_cache_write")
     )
     if one is None or other is None:
         return None
-    return Price(one, one if cached is None else cached, other)
+    return Price(one, one if cached is None else cached, other, written)
 
 
 def _micro(dollars: object) -> int | None:

@@ -11,11 +11,17 @@ End = Literal["complete", "stopped", "interrupted", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a reply ended. `reason`: the provider's word for a good end, the kind of a bad one."""
+    """How a reply ended. `reason`: the provider's word for a good end, the kind of a bad one.
+
+    `since`: the first message that it was asked with, '' for all of them; `asked`: how many tokens
+    that were, by our estimate.
+    """
 
     state: End
     reason: str = ""
     spent: Spent = field(default_factory=Spent)
+    since: str = ""
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)

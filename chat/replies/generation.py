@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import count
 
+from chat.conversations.measures import Measures
 from chat.errors import Unavailable
 from chat.providers.domain import (
     Done,
-    Prompt,
     Provider,
     ProviderError,
     ReasoningDelta,
@@ -19,12 +19,14 @@ from chat.providers.domain import (
 )
 from chat.replies.domain import Chunk, End, Ending, Started
 from chat.replies.live import Live
+from chat.replies.prompt import Asked, Overflow
 from chat.replies.writing import WritingRepository
-from chat.usage.domain import Spent, spent
+from chat.usage.domain import spent
 from chat.web.current import Clock
 
-# Who is asked, and what: found out when the reply is begun already, so that a failure ends it.
-Preparation = Callable[[], Awaitable[tuple[Provider, Prompt]]]
+# Who is asked, and what: found out when the reply is begun already, so that a failure ends it; and
+# once more, with less, when that was too long for the model.
+Preparation = Callable[[Overflow | None], Awaitable[tuple[Provider, Asked]]]
 log = logging.getLogger(__name__)
 LONGEST = 1_000_000  # characters
 LONGEST_TIME = 15 * 60  # seconds
@@ -36,17 +38,23 @@ class Generation:
     """One reply being written by this process. It lives until its ending is stored."""
 
     def __init__(
-        self, live: Live, started: Started, replies: WritingRepository, clock: Clock
+        self,
+        live: Live,
+        started: Started,
+        replies: WritingRepository,
+        measures: Measures,
+        clock: Clock,
     ) -> None:
         self.live = live
         self.epoch = started.epoch
         self._before = started.before
         self._replies = replies
+        self._measures = measures
         self._clock = clock
         self._unsaved: list[str] = []
         self._seq = 0
         self._had = self._size = len(started.reply.text)
-        self._prompt: Prompt | None = None
+        self._asked: Asked | None = None
         self._usage: Usage | None = None
         self._thought = 0  # bytes
         self._cancelled: End | None = None
@@ -81,13 +89,22 @@ class Generation:
     async def _ask(self, prepare: Preparation) -> Ending:
         if self._cancelled:
             return Ending(self._cancelled)
-        provider, prompt = await prepare()
-        self._prompt = prompt
+        async with asyncio.timeout(LONGEST_TIME):
+            provider, asked = await prepare(None)
+            try:
+                return await self._listen(provider, asked)
+            except ProviderError as error:
+                if error.kind != "context" or self._size > self._had or self._thought:
+                    raise
+                provider, smaller = await prepare(Overflow(asked.tokens, error.message))
+                if smaller.tokens >= asked.tokens:
+                    raise
+            return await self._listen(provider, smaller)
+
+    async def _listen(self, provider: Provider, asked: Asked) -> Ending:
+        self._asked = asked
         reason = "other"
-        async with (
-            asyncio.timeout(LONGEST_TIME),
-            contextlib.aclosing(provider.stream(prompt)) as events,
-        ):
+        async with contextlib.aclosing(provider.stream(asked.prompt)) as events:
             async for event in events:
                 if isinstance(event, TextDelta):
                     if self._take(event.text):
@@ -133,21 +150,26 @@ class Generation:
     async def _finish(self, ending: Ending) -> None:
         try:
             text, html = await self.live.finish()
-            ending = replace(ending, spent=await self._spent(text[self._had :]))
+            ending = await self._measured(ending, text[self._had :])
             await self._store(text, html, ending)
+            if self._asked and self._usage:
+                model, tokens = self._asked.prompt.model, self._asked.tokens
+                await self._measures.heard(model, tokens, self._usage.input)
         finally:  # whoever waits for the end must not wait for ever
             self.live.end(ending)
 
-    async def _spent(self, text: str) -> Spent:
-        """What it used since it was asked; `text` is what came since then."""
-        if self._prompt is None:
-            return Spent()
-        model, turns = self._prompt.model, self._prompt.turns
-        asked = [self._prompt.system, *(turn.text for turn in turns)]
-        figures = (model.id, self._usage, asked, text, self._thought, model.price)
+    async def _measured(self, ending: Ending, text: str) -> Ending:
+        """With what it was asked, and used since then; `text` is what came since then."""
+        if self._asked is None:
+            return ending
+        prompt = self._asked.prompt
+        texts = [prompt.system, *(turn.text for turn in prompt.turns)]
+        figures = (prompt.model.id, self._usage, texts, text, self._thought, prompt.model.price)
         if self._usage:
-            return spent(*figures)
-        return await asyncio.to_thread(spent, *figures)  # to estimate takes time
+            used = spent(*figures)
+        else:
+            used = await asyncio.to_thread(spent, *figures)  # to estimate takes time
+        return replace(ending, spent=used, since=self._asked.since, asked=self._asked.tokens)
 
     async def _store(self, text: str, html: str, ending: Ending) -> None:
         """Until it is stored: what keeps it from that passes, unless it is a mistake of ours."""

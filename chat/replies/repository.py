@@ -6,6 +6,7 @@ from typing import cast
 
 from chat.accounts.repository import SQL as ACCOUNTS
 from chat.conversations.domain import Conversation, Message
+from chat.conversations.repository import LONGEST_HISTORY
 from chat.conversations.repository import SQL as CONVERSATIONS
 from chat.db.database import Database, Statements, Transaction
 from chat.errors import Conflict
@@ -13,8 +14,6 @@ from chat.providers.domain import Model
 from chat.replies.admission import SQL, Limits, admit
 from chat.replies.domain import End, Ending, Started
 from chat.web.text import first_words
-
-LONGEST_HISTORY = 400  # messages that can go into a prompt
 
 
 @dataclass(frozen=True, slots=True)

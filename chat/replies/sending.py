@@ -1,5 +1,6 @@
 """From a form to a reply that is being written: the one way in, for sends and retries."""
 
+import asyncio
 from dataclasses import replace
 
 from quart import request
@@ -7,13 +8,14 @@ from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
 from chat.conversations.domain import Conversation, Message
+from chat.conversations.measures import current_measures
 from chat.conversations.picking import picker
 from chat.errors import Invalid
-from chat.providers.domain import Model, Prompt, Provider
+from chat.providers.domain import Model, Provider
 from chat.replies.admission import Limits
 from chat.replies.domain import Started
 from chat.replies.generations import current_generations
-from chat.replies.prompt import build
+from chat.replies.prompt import SMALLER, Asked, Overflow, build
 from chat.replies.repository import Draft, ReplyRepository
 from chat.web.current import current_catalog, current_db, current_settings, now
 from chat.web.text import clean_prompt
@@ -83,13 +85,17 @@ async def _begin_on(reply_id: str, account_id: str, model: Model) -> Started:
 
 
 def _start(started: Started, model: Model, account_id: str) -> None:
-    catalog, stored = current_catalog(), replies()
+    catalog, stored, measures = current_catalog(), replies(), current_measures()
 
-    async def prepare() -> tuple[Provider, Prompt]:
+    async def prepare(overflow: Overflow | None) -> tuple[Provider, Asked]:
         history: list[Message] = [started.question]
         if started.question.parent_id or started.question.role == "assistant":
             history = await stored.history(started, account_id)
-        return catalog.provider(model), build(history, model)
+        if overflow:
+            await measures.overflowed(model, overflow.words)
+        most = int(overflow.tokens * SMALLER) if overflow else 0
+        asked = await asyncio.to_thread(build, history, model, measures.of(model), most=most)
+        return catalog.provider(model), asked
 
     current_generations().start(started, account_id, prepare)
 

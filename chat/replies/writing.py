@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chat.accounts.domain import DAY
+from chat.conversations.repository import LONGEST_HISTORY
 from chat.db.database import Database, Transaction
 from chat.db.queries import load_queries
 from chat.providers.domain import Price
 from chat.replies import notes
 from chat.replies.admission import SQL
 from chat.replies.domain import Chunk, Ending
-from chat.replies.repository import LONGEST_HISTORY
 
 WORKERS = load_queries("workers")
 
@@ -95,6 +95,8 @@ class WritingRepository:
                 reasoning_tokens=ending.spent.usage.reasoning,
                 cost=ending.spent.cost,
                 estimated=int(ending.spent.estimated),
+                since=ending.since,
+                asked=ending.asked,
                 day=now // DAY,
                 now=now,
                 raise_epoch=int(ending.state == "interrupted"),

@@ -48,6 +48,7 @@ UPDATE conversations
 SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
        r.state, r.reason, r.model, r.model_name,
        r.input_tokens, r.cached_tokens, r.output_tokens, r.reasoning_tokens, r.cost, r.estimated,
+       r.since, r.asked,
        c.id AS place_id, c.title, c.model AS picked, c.leaf_id, c.pinned, c.archived, c.updated_at
   FROM replies r
   JOIN messages m ON m.id = r.id
@@ -90,7 +91,8 @@ UPDATE replies
        estimated = CASE WHEN :estimated = 1 THEN 1 ELSE estimated END,
        input_tokens = input_tokens + :input_tokens, output_tokens = output_tokens + :output_tokens,
        cached_tokens = cached_tokens + :cached_tokens,
-       reasoning_tokens = reasoning_tokens + :reasoning_tokens
+       reasoning_tokens = reasoning_tokens + :reasoning_tokens, asked = asked + :asked,
+       since = CASE WHEN :asked = 0 THEN since ELSE CAST(:since AS TEXT) END
  WHERE id = :id AND epoch = :epoch AND state IN ('pending', 'streaming');
 
 -- name: keep_text

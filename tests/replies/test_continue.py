@@ -384,7 +384,7 @@ def test_of_an_answer_beyond_the_window_the_end_is_sent_behind_its_question() ->
         _message("assistant", "é" * 50_000 + "the end"),
     ]
 
-    prompt = build(history, model)
+    prompt = build(history, model).prompt
 
     assert [turn.role for turn in prompt.turns][-2:] == ["user", "assistant"]
     assert prompt.turns[-2].text == "Question"
