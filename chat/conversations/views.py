@@ -45,7 +45,7 @@ async def left_out(conversation: Conversation) -> str:
     if not first:
         return ""
     return gettext(
-        "%(model)s reads less at once: the first %(count)s messages will not be sent to it.",
+        "%(model)s cannot read all of this: the first %(count)s messages will not be sent to it.",
         model=gettext(model.name),
         count=first,
     )

@@ -160,5 +160,5 @@ async def test_a_switch_says_what_the_model_will_not_be_sent(site: Site, ada: Pe
     )
     switched = await ada.partial(f"/conversations/{short}/model", {"model": "openai/large"})
 
-    assert said.startswith("large reads less at once: the first ")
+    assert said.startswith("large cannot read all of this: the first ")
     assert not switched.html.select(".left-out")
