@@ -11,7 +11,7 @@ from chat.web.markdown import plain
 
 log = logging.getLogger(__name__)
 TICK, LONGEST_TICK = 0.1, 0.5  # seconds between two renderings
-MOST_EVENTS = 1_000  # a second, of this process: beyond that everybody gets fewer, larger ones
+MOST_EVENTS = 600  # a second, of this process: beyond that everybody gets fewer, larger ones
 
 
 class Pace:
