@@ -10,12 +10,25 @@ End = Literal["complete", "stopped", "interrupted", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
+class Thoughts:
+    """What a reply's model thought, all of it, and `echo`: what its provider wants back, as it is.
+
+    `milliseconds`: how long it thought since it was asked; -1 when nobody knows.
+    """
+
+    text: str = ""
+    milliseconds: int = 0
+    echo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How a reply ended. `reason`: the provider's word for a good end, the kind of a bad one."""
 
     state: End
     reason: str = ""
     spent: Spent = field(default_factory=Spent)
+    thoughts: Thoughts = field(default_factory=Thoughts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +48,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """`seq` counts from 1 within a reply and an epoch."""
+    """What came of the text and of the thoughts; `seq` counts from 1 within a reply and an epoch."""
 
     reply_id: str
     epoch: int
     seq: int
     body: str
+    thought: str = ""

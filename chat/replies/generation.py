@@ -10,6 +10,7 @@ from itertools import count
 from chat.errors import Unavailable
 from chat.providers.domain import (
     Done,
+    Echo,
     Prompt,
     Provider,
     ProviderError,
@@ -17,8 +18,9 @@ from chat.providers.domain import (
     TextDelta,
     Usage,
 )
-from chat.replies.domain import Chunk, End, Ending, Started
+from chat.replies.domain import Chunk, End, Ending, Started, Thoughts
 from chat.replies.live import Live
+from chat.replies.thinking import Thinking
 from chat.replies.writing import WritingRepository
 from chat.usage.domain import Spent, spent
 from chat.web.current import Clock
@@ -44,11 +46,16 @@ class Generation:
         self._replies = replies
         self._clock = clock
         self._unsaved: list[str] = []
+        self._unsaved_thoughts: list[str] = []
         self._seq = 0
         self._had = self._size = len(started.reply.text)
         self._prompt: Prompt | None = None
         self._usage: Usage | None = None
-        self._thought = 0  # bytes
+        reply = started.reply
+        self._thinking = Thinking(reply.reasoning)
+        # Of thoughts that took nobody knows how long the sum is not known either.
+        self._timed = not reply.reasoning or reply.thought_ms > 0
+        self._thought_before = live.thought_ms = reply.thought_ms
         self._cancelled: End | None = None
         self._asking: asyncio.Task[Ending] | None = None
 
@@ -66,15 +73,17 @@ class Generation:
 
     def chunk(self) -> Chunk | None:
         """What came since the last call, to be stored; None when nothing did."""
-        if not self._unsaved:
+        if not (self._unsaved or self._unsaved_thoughts):
             return None
-        body, self._unsaved = "".join(self._unsaved), []
+        body, thought = "".join(self._unsaved), "".join(self._unsaved_thoughts)
+        self._unsaved, self._unsaved_thoughts = [], []
         self._seq += 1
-        return Chunk(self.live.reply_id, self.epoch, self._seq, body)
+        return Chunk(self.live.reply_id, self.epoch, self._seq, body, thought)
 
     def put_back(self, chunk: Chunk) -> None:
         """A chunk that could not be stored: it goes along with the next one."""
         self._unsaved.insert(0, chunk.body)
+        self._unsaved_thoughts.insert(0, chunk.thought)
         self._seq -= 1
         self.live.tell(unsaved=True)
 
@@ -93,7 +102,9 @@ class Generation:
                     if self._take(event.text):
                         return Ending("complete", "too_long")
                 elif isinstance(event, ReasoningDelta):
-                    self._thought += len(event.text.encode())
+                    self._think(event.text)
+                elif isinstance(event, Echo):
+                    self._thinking.echo = event.data
                 elif isinstance(event, Usage):
                     self._usage = event
                 elif isinstance(event, Done):
@@ -102,12 +113,23 @@ class Generation:
 
     def _take(self, text: str) -> bool:
         """True when the reply has reached its longest size."""
+        self._pause()
         text = text[: LONGEST - self._size]
         self._size += len(text)
         if text:
             self._unsaved.append(text)
             self.live.feed(text)
         return self._size >= LONGEST
+
+    def _think(self, thought: str) -> None:
+        if kept := self._thinking.take(thought):
+            self._unsaved_thoughts.append(kept)
+            self.live.think(kept)
+
+    def _pause(self) -> None:
+        """It thinks no more, for now."""
+        if self._thinking.pause() and self._timed:
+            self.live.thought_ms = self._thought_before + self._thinking.milliseconds
 
     def _outcome(self, task: "asyncio.Task[Ending]") -> Ending:
         if task.cancelled():
@@ -118,7 +140,8 @@ class Generation:
         if isinstance(error, ProviderError):
             log.warning("reply %s: %s", self.live.reply_id, error)
             # Half an answer proves that the provider can be reached: the connection broke.
-            broken = error.kind == "network" and self._size > self._had
+            came = self._size > self._had or self._thinking.bytes
+            broken = error.kind == "network" and came
             return self._failed("truncated" if broken else error.kind)
         if isinstance(error, TimeoutError):
             return Ending("complete", "too_long")
@@ -133,7 +156,11 @@ class Generation:
     async def _finish(self, ending: Ending) -> None:
         try:
             text, html = await self.live.finish()
-            ending = replace(ending, spent=await self._spent(text[self._had :]))
+            self._pause()
+            new = self._thinking
+            thoughts = Thoughts(self.live.thoughts, new.milliseconds, new.echo)
+            spent = await self._spent(text[self._had :])
+            ending = replace(ending, spent=spent, thoughts=thoughts)
             await self._store(text, html, ending)
         finally:  # whoever waits for the end must not wait for ever
             self.live.end(ending)
@@ -144,7 +171,7 @@ class Generation:
             return Spent()
         model, turns = self._prompt.model, self._prompt.turns
         asked = [self._prompt.system, *(turn.text for turn in turns)]
-        figures = (model.id, self._usage, asked, text, self._thought, model.price)
+        figures = (model.id, self._usage, asked, text, self._thinking.bytes, model.price)
         if self._usage:
             return spent(*figures)
         return await asyncio.to_thread(spent, *figures)  # to estimate takes time

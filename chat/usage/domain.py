@@ -9,7 +9,7 @@ from chat.usage.tokens import estimate
 
 MILLION = 1_000_000
 OF_A_TURN = 4  # tokens around each turn of a prompt
-BYTES_OF_THOUGHT = 4  # per token; thoughts are not kept, only how long they were
+BYTES_OF_THOUGHT = 4  # per token; of thoughts only the length is told
 
 
 @dataclass(frozen=True, slots=True)
