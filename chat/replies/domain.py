@@ -48,7 +48,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What came of the text and of the thoughts; `seq` counts from 1 within a reply and an epoch."""
+    """What came of text and thoughts; `seq` counts from 1 within a reply and an epoch."""
 
     reply_id: str
     epoch: int

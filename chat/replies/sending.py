@@ -13,7 +13,7 @@ from chat.providers.domain import Model, Prompt, Provider
 from chat.replies.admission import Limits
 from chat.replies.domain import Started
 from chat.replies.generations import current_generations
-from chat.replies.prompt import build
+from chat.replies.prompt import build, longest_echo
 from chat.replies.repository import Draft, ReplyRepository
 from chat.web.current import current_catalog, current_db, current_settings, now
 from chat.web.text import clean_prompt
@@ -87,9 +87,11 @@ def _start(started: Started, model: Model, account_id: str) -> None:
 
     async def prepare() -> tuple[Provider, Prompt]:
         history: list[Message] = [started.question]
+        echoes: dict[str, str] = {}
         if started.question.parent_id or started.question.role == "assistant":
             history = await stored.history(started, account_id)
-        return catalog.provider(model), build(history, model)
+            echoes = await stored.echoes(started, account_id, longest_echo(model))
+        return catalog.provider(model), build(history, model, echoes)
 
     current_generations().start(started, account_id, prepare)
 

@@ -35,7 +35,10 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a reply is; `parts`: (number, text, thoughts), number 0 before it was gone on with."""
+    """How far a reply is.
+
+    `parts`: (number, text, thoughts); number 0 is what it had when it was gone on with.
+    """
 
     running: bool
     epoch: int
