@@ -21,7 +21,7 @@ class Sheet:
     def __init__(self) -> None:
         self.held = 0  # finished blocks
         self._thoughts = ""
-        self._folded = self._begun = False
+        self._cut = self._begun = False
 
     def grown(self, live: Live) -> str:
         """HTML of what is new."""
@@ -50,18 +50,21 @@ class Sheet:
         if self._begun:
             return ""
         self._begun = True
-        return ("</div></details>" if self._folded else "") + _TEXT
+        note = thoughts.note() if self._cut else ""
+        return (f"</p>{note}</div></details>" if self._thoughts else "") + _TEXT
 
     def _grown_thoughts(self, now: str) -> str:
         shown = thoughts.shown(now)
         if self._begun or shown == self._thoughts:
             return ""
-        head = "" if self._folded else _head()
         inside, behind = thoughts.growth(self._thoughts, shown)
-        self._folded, self._thoughts = True, shown
-        cut = thoughts.note() if len(now) >= thoughts.LONGEST else ""
-        paragraphs = "".join(f"<p>{escape(each)}" for each in behind)  # more may come into the last
-        return f"{head}{escape(inside)}{paragraphs}{cut}"
+        # More may come into the last paragraph, so what ends it is what comes behind it.
+        paragraphs = "</p>".join(f"<p>{escape(each)}" for each in behind)
+        first = not self._thoughts
+        self._thoughts, self._cut = shown, len(now) >= thoughts.LONGEST
+        if first:
+            return f"{_head()}{paragraphs}"
+        return f"{escape(inside)}</p>{paragraphs}" if behind else str(escape(inside))
 
 
 def _head() -> Markup:
