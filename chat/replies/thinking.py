@@ -14,23 +14,24 @@ class Thinking:
     def __init__(self, had: str) -> None:
         self.bytes = 0
         self.echo = ""
-        self._gap = "\n\n" if had else ""
         self._size = len(had)
         self._begun = False
         self._spent = 0.0
-        self._since: float | None = None
+        self._since: float | None = None  # it began to think, if it does
 
     def take(self, thought: str) -> str:
-        """What of it is kept: nothing behind the longest size, no white space to begin with."""
+        """What of it is kept: nothing behind the longest size, no white space to begin with.
+
+        What comes after something else is a new paragraph.
+        """
         self.bytes += len(thought.encode())
         thought = thought.replace("\r", "")
-        if not self._begun:
+        if self._since is None:
             thought = thought.lstrip()
             if not thought:
                 return ""
-            self._begun, thought = True, self._gap + thought
-        if self._since is None:
-            self._since = asyncio.get_running_loop().time()
+            self._begun, self._since = True, asyncio.get_running_loop().time()
+            thought = "\n\n" + thought if self._size else thought
         thought = thought[: LONGEST - self._size]
         self._size += len(thought)
         return thought

@@ -64,7 +64,7 @@ async def test_it_grows_folded_above_the_text_and_stays_when_it_has_ended(
         assert SHOWN.startswith(normal(screen.thoughts).removesuffix("</p>"))
 
     assert normal(screen.thoughts) == SHOWN
-    assert headings[0] == "Thinking…" and headings[-1] == "Thought for 1 second"
+    assert headings[0] == "Thinking…" and headings[-1].startswith("Thought for ")
     part = screen.bubble.select_one("details[data-part=reasoning]")
     assert part is not None and "open" not in part.attrs
     assert part.find_next_sibling()["data-part"] == "text"  # type: ignore[index] # it is there
@@ -120,7 +120,7 @@ async def test_after_a_reconnect_it_is_whole_and_nothing_is_there_twice(
 
     assert event.id == "2"
     assert normal(again.thoughts) == SHOWN
-    assert again.thinking == "Thought for 1 second"
+    assert again.thinking.startswith("Thought for ")
 
 
 async def test_much_of_it_is_sent_once_and_cut_at_its_longest(
@@ -144,6 +144,22 @@ async def test_much_of_it_is_sent_once_and_cut_at_its_longest(
     assert screen.thoughts.endswith(str(thoughts.note()))
     assert screen.thoughts.count("aside") == 1
     assert screen.text.strip() == "Yes."
+
+
+async def test_what_it_thinks_between_two_sentences_is_a_paragraph_of_its_own(
+    site: Site, ada: Person, upstream: Upstream
+) -> None:
+    upstream.will(Answer([*HM, "They ", Thought("\nDo "), Thought("they?"), "sing."], pause=0.12))
+    sent = await ada.send("Tell me about whales")
+    screen, headings = Screen(sent, reply_of(sent)), list[str]()
+    for event in await ada.watched(reply_of(sent)):
+        screen.apply(event)
+        headings.append(screen.thinking)
+
+    assert await kept(site, reply_of(sent)) == f"{KEPT}\n\nDo they?"
+    assert normal(screen.thoughts) == f"{SHOWN}<p>Do they?</p>"
+    assert screen.text == "They sing."
+    assert headings[0] == "Thinking…" and headings[-1].startswith("Thought for ")
 
 
 async def test_a_stop_keeps_what_was_thought(site: Site, ada: Person, upstream: Upstream) -> None:
@@ -297,6 +313,21 @@ async def test_nobody_else_learns_what_was_thought(
     for path in (f"/replies/{reply_of(page)}", f"/replies/{reply_of(page)}/stream"):
         answer = await eve.get(path)
         assert (answer.status, "whales" in answer.text) == (404, False)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "words"),
+    [
+        (0, "Thoughts"),
+        (1, "Thought for 1 second"),
+        (12_400, "Thought for 12 seconds"),
+        (60_000, "Thought for 1 minute"),
+        (200_000, "Thought for 3 minutes"),
+    ],
+)
+def test_how_long_it_thought_is_said_in_words(milliseconds: int, words: str) -> None:
+    assert thoughts.heading(milliseconds) == words
+    assert thoughts.heading(milliseconds, thinking=True) == "Thinking…"
 
 
 TEXT = st.text(st.sampled_from("ab<&\n\n \t"), max_size=12)
