@@ -88,9 +88,7 @@ class Anthropic:
         """
         if error.kind == "context":
             return set()
-        if _OF_A_TURN.search(error.message) and any(
-            isinstance(message["content"], list) for message in body["messages"]
-        ):
+        if _OF_A_TURN.search(error.message) and any(map(_echoes, body["messages"])):
             return {"echo"}
         if "thinking" in body and _THINKING.search(error.message):
             return {"adaptive" if body["thinking"]["type"] == "adaptive" else "thinking"}
@@ -117,6 +115,11 @@ def _content(turn: Turn, *, echo: bool) -> str | list[dict[str, Any]]:
     """With the thoughts that it wants back before the text, as they came."""
     blocks = echoes.unpacked(turn.echo) if echo else []
     return [*blocks, {"type": "text", "text": turn.text}] if blocks else turn.text
+
+
+def _echoes(message: dict[str, Any]) -> bool:
+    blocks = message["content"] if isinstance(message["content"], list) else []
+    return any(block["type"] in ("thinking", "redacted_thinking") for block in blocks)
 
 
 def _thinking(prompt: Prompt, most: int, refused: Set[str]) -> dict[str, Any]:

@@ -80,7 +80,8 @@ class _Sealed:
 
     def __init__(self) -> None:
         self._blocks: list[dict[str, Any]] = []
-        self._thoughts: list[str] = []
+        self._thoughts: list[str] = []  # of the block that is open
+        self._signed = False  # whether it is
         self._size = 0
 
     def part(self, kind: object, part: dict[str, Any]) -> None:
@@ -89,11 +90,14 @@ class _Sealed:
         if kind == "redacted_thinking":
             self._add(type=kind, data=part["data"])
         elif kind == "thinking":
-            self._thoughts = []
+            self._thoughts, self._signed = [], False
         if kind in ("thinking", "thinking_delta"):
             self._thoughts.append(str(part["thinking"]))
             self._size += len(part["thinking"])
         if kind in ("thinking", "signature_delta") and (signature := part.get("signature")):
+            if self._signed:  # once more: the later one counts, as for the official client
+                self._blocks.pop()
+            self._signed = True
             self._add(type="thinking", thinking="".join(self._thoughts), signature=signature)
 
     def echo(self) -> list[Event]:

@@ -8,6 +8,8 @@ from chat.providers.answer import Reason, clean, count
 from chat.providers.domain import Event, ProviderError, ReasoningDelta, TextDelta, Usage
 
 _GROWING = ("text", "summary")
+_SIZED = (*_GROWING, "data", "signature")
+_OF_AN_ENTRY = 100  # characters, about, for what else it says
 _NEAR = 90  # white space before <think> that may be
 _REASONS: Mapping[str, Reason] = {
     "stop": "stop",
@@ -109,12 +111,13 @@ class _Details:
         number, kind = said.get("index"), said.get("type")
         if "data" in said or (number, kind) != (last.get("index"), last.get("type")) or not last:
             self._found.append(last := {})
+            self._size += _OF_AN_ENTRY
         for name, value in said.items():
             if name not in _GROWING:
                 last[name] = value
             elif type(value) is str:
                 last.setdefault(name, []).append(value)
-        self._size += sum(len(str(value)) for value in said.values())
+        self._size += sum(len(str(said[name])) for name in _SIZED if name in said)
         self._sealed = self._sealed or bool(said.get("signature") or said.get("data"))
 
 

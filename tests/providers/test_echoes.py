@@ -233,6 +233,15 @@ def test_what_is_too_long_to_be_kept_is_not_kept_at_all() -> None:
     assert echo_of(read(GEMINI, long)[0]) == ""
 
 
+def test_many_small_pieces_are_no_more_than_their_text() -> None:
+    thought = frame({"reasoning_details": [detail(text="a ")]}) * 5_000
+    sealed = frame({"reasoning_details": [detail(signature=SIGNED)]})
+
+    echo = echo_of(read(ROUTER, thought, sealed, frame({"content": "Yes"}), END)[0])
+
+    assert json.loads(echo) == [detail(text="a " * 5_000, signature=SIGNED)]
+
+
 def test_thoughts_that_nobody_signed_do_not_go_back() -> None:
     thought = frame({"reasoning": "Hm", "reasoning_details": [detail(text="Hm")]})
     events, _ = read(ROUTER, thought, frame({"content": "Yes"}), END)
