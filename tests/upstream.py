@@ -10,6 +10,10 @@ from typing import Any
 from aiohttp import web
 
 
+class Thought(str):
+    """A piece of an answer that is reasoning, not text."""
+
+
 @dataclass
 class Answer:
     """`pieces` come `pause` seconds apart; with `held` the last one waits until it is set."""
@@ -22,6 +26,7 @@ class Answer:
     usage: bool = True  # whether it says what it counted
     status: int = 200
     error: dict[str, Any] = field(default_factory=dict)
+    sealed: dict[str, Any] = field(default_factory=dict)  # a detail of its reasoning, at the end
 
 
 class Upstream:
@@ -66,13 +71,15 @@ class Upstream:
         for number, piece in enumerate(answer.pieces):
             if answer.held and number == len(answer.pieces) - 1:
                 await answer.held.wait()
-            await response.write(_frame({"choices": [{"delta": {"content": piece}}]}))
+            name = "reasoning_content" if isinstance(piece, Thought) else "content"
+            await response.write(_frame({"choices": [{"delta": {name: piece}}]}))
             if answer.pause:
                 await asyncio.sleep(answer.pause)
         if answer.cut and request.transport:
             request.transport.close()
             return
-        end = {"choices": [{"delta": {}, "finish_reason": answer.reason}]}
+        last = {"reasoning_details": [answer.sealed]} if answer.sealed else {}
+        end = {"choices": [{"delta": last, "finish_reason": answer.reason}]}
         usage = {"prompt_tokens": 7, "completion_tokens": len(answer.pieces)}
         counted = _frame({"choices": [], "usage": usage}) if answer.usage else b""
         await response.write(_frame(end) + counted)

@@ -5,7 +5,7 @@ prompt; a beginning that moved with each turn would have to be read, and paid, a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chat.conversations.domain import Message
@@ -69,14 +69,22 @@ def clamped(value: float) -> float:
 
 
 def part(
-    history: Sequence[Message], model: Model, measure: Measure, *, system: int = 0, most: int = 0
+    history: Sequence[Message],
+    model: Model,
+    measure: Measure,
+    *,
+    system: int = 0,
+    more: Mapping[str, int] | None = None,
+    most: int = 0,
 ) -> Part:
     """What of a path, oldest first, this model is sent; its last message goes in whatever its size.
 
     As long as it fits it begins where it did when this model was asked last. `system`: tokens that
-    stand before the turns; `most`: of our estimate, for all of it (0: as the window has room).
+    stand before the turns; `more`: those that messages have beside their text, by id; `most`: of
+    our estimate, for all of it (0: as the window has room).
     """
-    sizes = [tokens(message) for message in history]
+    besides = more or {}
+    sizes = [tokens(message) + besides.get(message.id, 0) for message in history]
     fits = room(model, measure, system) / ratio(history, model, measure)
     fits = min(fits, most or fits)
     first = begun(history, model)

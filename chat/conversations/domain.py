@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from chat.conversations import thoughts
 from chat.web.i18n import N_, gettext
 
 RUNNING = ("pending", "streaming")
@@ -27,6 +28,14 @@ TROUBLE = {
     "too_long": (N_("The answer was cut off: it reached the longest size that is kept."), ""),
     "filter": (N_("The provider's filter cut this answer off."), ""),
     "length": (N_("The answer was cut off at the model's limit."), ""),
+    "thinking": (
+        N_("The model used up its limit while thinking. Retry, or try another model."),
+        OTHER,
+    ),
+    "silent": (
+        N_("The model used up its limit before it wrote anything. Retry, or try another model."),
+        OTHER,
+    ),
     "internal": (N_("Something broke on our side. Retry."), ""),
     "interrupted": (N_("The answer was interrupted by a restart. What had arrived is kept."), ""),
     "stopped": (N_("You stopped this answer."), ""),
@@ -87,6 +96,8 @@ class Message:
     estimated: int = 0
     since: str = ""  # of a reply: the first message it was asked with, '' for all of the path
     asked: int = 0  # tokens of what it was asked with, by our estimate
+    reasoning: str = ""  # what it thought before it answered
+    thought_ms: int = 0  # how long; 0 when nobody knows
     versions: tuple[str, ...] = ()  # ids of all that stand in this place, oldest first
 
     @property
@@ -122,6 +133,16 @@ class Message:
         return Markup(self.html)  # noqa: S704 (sanitised when it was stored)
 
     @property
+    def thoughts(self) -> Markup:
+        """Its reasoning in paragraphs; '' when there is none."""
+        return thoughts.whole(self.reasoning)
+
+    @property
+    def thinking(self) -> str:
+        """What its reasoning is called, in the reader's language."""
+        return thoughts.heading(self.thought_ms, thinking=self.running)
+
+    @property
     def problem(self) -> str:
         """One sentence for the reader, '' when all is well."""
         return gettext(self._trouble[0]) if self._trouble[0] else ""
@@ -136,4 +157,7 @@ class Message:
             return TROUBLE.get(self.reason, TROUBLE[self.state])
         if self.state == "failed":
             return TROUBLE.get(self.reason, TROUBLE["protocol"])
+        if self.reason == "length" and not self.text.strip():
+            thought = self.reasoning or self.reasoning_tokens
+            return TROUBLE["thinking" if thought else "silent"]
         return TROUBLE.get(self.reason, ("", "")) if self.state == "complete" else ("", "")

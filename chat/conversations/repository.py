@@ -73,7 +73,7 @@ class ConversationRepository:
         elif at:
             below = await self._db.one(SQL["newest_below"], id=at, **ids)
             start, limit = str(below["id"]), min(max(SHOWN, below["depth"] + ABOVE), MOST_SHOWN)
-        rows = await self._db.all(SQL["path"], from_id=start, limit=limit, **ids)
+        rows = await self._db.all(SQL["path"], from_id=start, limit=limit, thoughts=1, **ids)
         found = await self.versioned([Message(**row) for row in rows], conversation.id, account_id)
         return found, found[0].id if found and found[0].parent_id else ""
 
@@ -87,6 +87,7 @@ class ConversationRepository:
             conversation_id=conversation.id,
             account_id=account_id,
             limit=most,
+            thoughts=0,
         )
         return [Message(**row) for row in rows]
 

@@ -58,6 +58,7 @@ class Turn:
     role: Literal["user", "assistant"]
     text: str
     images: tuple[Image, ...] = ()
+    echo: str = ""  # of an answer by this very model of this endpoint: what its wire wants back
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,13 @@ class ReasoningDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class Echo:
+    """Opaque JSON that the same model wants back with this answer; a later one replaces it."""
+
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens as the provider counted them; `cached` is part of `input`, `reasoning` of `output`.
 
@@ -116,7 +124,7 @@ class Done:
     reason: Literal["stop", "length", "filter", "tool", "other"]
 
 
-Event = TextDelta | ReasoningDelta | Usage | Done
+Event = TextDelta | ReasoningDelta | Echo | Usage | Done
 
 
 class ProviderError(Exception):

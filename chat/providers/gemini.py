@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from chat.providers import listing
+from chat.providers import echoes, listing
 from chat.providers.answer import Reason, clean, count
 from chat.providers.domain import (
     CONTINUE,
@@ -16,6 +16,7 @@ from chat.providers.domain import (
     ProviderError,
     ReasoningDelta,
     TextDelta,
+    Turn,
     Usage,
 )
 from chat.providers.endpoint import Endpoint, knows_no_system, versioned
@@ -82,16 +83,19 @@ class Gemini:
         return GeminiChunks()
 
     def request(self, prompt: Prompt, refused: Set[str]) -> tuple[str, dict[str, Any]]:
-        contents = [
-            _content(turn.text, role="user" if turn.role == "user" else "model")
+        contents: list[dict[str, Any]] = [
+            {
+                "role": "user" if turn.role == "user" else "model",
+                "parts": _parts(turn, echo="echo" not in refused),
+            }
             for turn in prompt.turns
             if turn.text
         ]
         if contents and contents[-1]["role"] == "model":
-            contents.append(_content(CONTINUE, role="user"))
+            contents.append({"role": "user", "parts": [{"text": CONTINUE}]})
         body: dict[str, Any] = {"contents": contents}
         if prompt.system and "system" not in refused:
-            body["systemInstruction"] = _content(prompt.system)
+            body["systemInstruction"] = {"parts": [{"text": prompt.system}]}
         elif prompt.system and contents:
             contents[0]["parts"].insert(0, {"text": f"{prompt.system}\n\n"})
         config: dict[str, Any] = {}
@@ -111,6 +115,12 @@ class Gemini:
         thinks = "thinkingConfig" in body.get("generationConfig", {})
         if thinks and ("hinking" in error.message or "houghts" in error.message):
             named.add("thinking")
+        parts = (part for each in body["contents"] for part in each["parts"])
+        if (
+            any("thoughtSignature" in part for part in parts)
+            and "signature" in error.message.lower()
+        ):
+            named.add("echo")
         return named
 
     def _model(self, own_id: str, entry: dict[str, Any]) -> Model:
@@ -126,7 +136,7 @@ class Gemini:
 
 
 class GeminiChunks:
-    """The Chunks of one answer: its first candidate. Signatures, calls and files are passed over.
+    """The Chunks of one answer: its first candidate. Calls and files are passed over.
 
     The wire has no end mark: a reason, then the end of the connection. A blocked question has no
     candidate, only why it was blocked.
@@ -137,6 +147,8 @@ class GeminiChunks:
     def __init__(self) -> None:
         self.reason: Reason | None = None
         self.usage: Usage | None = None
+        self._signature = ""  # of the last part of the text that has one
+        self._signed = self._after = 0  # characters of that part, and behind it
 
     def chunk(self, chunk: dict[str, Any], events: list[Event]) -> bool:
         if counts := chunk.get("usageMetadata"):
@@ -145,16 +157,29 @@ class GeminiChunks:
             self.reason = "filter"
         for candidate in (chunk.get("candidates") or ())[:1]:
             for part in (candidate.get("content") or {}).get("parts") or ():
-                if text := part.get("text"):
-                    thought = part.get("thought") is True
-                    events.append((ReasoningDelta if thought else TextDelta)(clean(text)))
+                self._part(part, events)
             reason = candidate.get("finishReason")
             if reason and reason != _NOT_YET:
                 self.reason = _REASONS.get(reason, "other")
         return False
 
     def rest(self) -> list[Event]:
-        return []
+        if not self._signature:
+            return []
+        signed = {"thoughtSignature": self._signature, "length": self._signed, "after": self._after}
+        return echoes.packed([signed])
+
+    def _part(self, part: dict[str, Any], events: list[Event]) -> None:
+        text = clean(part.get("text") or "")
+        if part.get("thought") is True:
+            if text:
+                events.append(ReasoningDelta(text))
+            return
+        if text:
+            events.append(TextDelta(text))
+            self._after += len(text)
+        if (signature := part.get("thoughtSignature")) and ("text" in part or len(part) == 1):
+            self._signature, self._signed, self._after = str(signature), len(text), 0
 
 
 def _usage(counts: dict[str, Any]) -> Usage:
@@ -169,8 +194,19 @@ def _usage(counts: dict[str, Any]) -> Usage:
     )
 
 
-def _content(text: str, **more: str) -> dict[str, Any]:
-    return {"parts": [{"text": text}], **more}
+def _parts(turn: Turn, *, echo: bool) -> list[dict[str, Any]]:
+    """The text; a signature stands at the part that it came with, and is not to be moved.
+
+    https://ai.google.dev/gemini-api/docs/thought-signatures
+    """
+    for signed in echoes.unpacked(turn.echo) if echo else ():
+        end = max(0, len(turn.text) - signed.get("after", 0))
+        start = max(0, end - signed.get("length", 0))
+        signature = signed.get("thoughtSignature", "")
+        part = {"text": turn.text[start:end], "thoughtSignature": signature}
+        around = [{"text": text} if text else {} for text in (turn.text[:start], turn.text[end:])]
+        return [each for each in (around[0], part, around[1]) if each]
+    return [{"text": turn.text}]
 
 
 def _writes(entry: dict[str, Any]) -> bool:

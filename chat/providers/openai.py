@@ -1,17 +1,19 @@
 """The chat-completions wire, spoken by OpenAI, OpenRouter, Ollama, llama.cpp, vLLM and gateways."""
 
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Set
 from typing import Any
 
 import aiohttp
 
-from chat.providers import listing
-from chat.providers.domain import CONTINUE, Event, Model, Prompt, ProviderError
+from chat.providers import echoes, listing
+from chat.providers.domain import CONTINUE, Event, Model, Prompt, ProviderError, Turn
 from chat.providers.endpoint import Endpoint, knows_no_system
 from chat.providers.http import Limits
 from chat.providers.openai_answer import OpenAIChunks
 
 _NEEDED = ("model", "messages", "stream")
+_OF_AN_ECHO = re.compile(r"reasoning|thinking|signature|encrypted", re.IGNORECASE)
 
 
 class OpenAI:
@@ -66,7 +68,7 @@ class OpenAI:
         return OpenAIChunks()
 
     def request(self, prompt: Prompt, refused: Set[str]) -> tuple[str, dict[str, Any]]:
-        messages = [{"role": turn.role, "content": turn.text} for turn in prompt.turns]
+        messages = [_message(turn, echo="echo" not in refused) for turn in prompt.turns]
         if messages and messages[-1]["role"] == "assistant" and not self._goes_on:
             messages.append({"role": "user", "content": CONTINUE})
         if prompt.system and "system" not in refused:
@@ -89,6 +91,9 @@ class OpenAI:
         named = {name for name in body if name not in _NEEDED and name in error.message}
         if body["messages"][:1] and body["messages"][0]["role"] == "system":
             named |= {"system"} if knows_no_system(error) else set()
+        echoed = any("reasoning_details" in message for message in body["messages"])
+        if echoed and _OF_AN_ECHO.search(error.message):
+            named.add("echo")
         return named
 
     def _model(self, own_id: str, entry: dict[str, Any]) -> Model:
@@ -114,3 +119,10 @@ class OpenAI:
             sees="image" in listing.words(entry, "architecture", "input_modalities"),
             price=listing.price(entry),
         )
+
+
+def _message(turn: Turn, *, echo: bool) -> dict[str, Any]:
+    """With the sealed thoughts that OpenRouter wants back, as they came."""
+    details = echoes.unpacked(turn.echo) if echo else []
+    message: dict[str, Any] = {"role": turn.role, "content": turn.text}
+    return message | ({"reasoning_details": details} if details else {})

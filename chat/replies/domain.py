@@ -10,6 +10,18 @@ End = Literal["complete", "stopped", "interrupted", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
+class Thoughts:
+    """What a reply's model thought, all of it, and `echo`: what its provider wants back, as it is.
+
+    `milliseconds`: how long it thought since it was asked; -1 when nobody knows.
+    """
+
+    text: str = ""
+    milliseconds: int = 0
+    echo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How a reply ended. `reason`: the provider's word for a good end, the kind of a bad one.
 
@@ -22,6 +34,7 @@ class Ending:
     spent: Spent = field(default_factory=Spent)
     since: str = ""
     asked: int = 0
+    thoughts: Thoughts = field(default_factory=Thoughts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +54,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """`seq` counts from 1 within a reply and an epoch."""
+    """What came of text and thoughts; `seq` counts from 1 within a reply and an epoch."""
 
     reply_id: str
     epoch: int
     seq: int
     body: str
+    thought: str = ""

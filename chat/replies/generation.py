@@ -11,15 +11,17 @@ from chat.conversations.measures import Measures
 from chat.errors import Unavailable
 from chat.providers.domain import (
     Done,
+    Echo,
     Provider,
     ProviderError,
     ReasoningDelta,
     TextDelta,
     Usage,
 )
-from chat.replies.domain import Chunk, End, Ending, Started
+from chat.replies.domain import Chunk, End, Ending, Started, Thoughts
 from chat.replies.live import Live
 from chat.replies.prompt import Asked, Overflow
+from chat.replies.thinking import Thinking
 from chat.replies.writing import WritingRepository
 from chat.usage.domain import spent
 from chat.web.current import Clock
@@ -52,11 +54,16 @@ class Generation:
         self._measures = measures
         self._clock = clock
         self._unsaved: list[str] = []
+        self._unsaved_thoughts: list[str] = []
         self._seq = 0
         self._had = self._size = len(started.reply.text)
         self._asked: Asked | None = None
         self._usage: Usage | None = None
-        self._thought = 0  # bytes
+        reply = started.reply
+        self._thinking = Thinking(reply.reasoning)
+        # Of thoughts that took nobody knows how long the sum is not known either.
+        self._timed = not reply.reasoning or reply.thought_ms > 0
+        self._thought_before = live.thought_ms = reply.thought_ms
         self._cancelled: End | None = None
         self._asking: asyncio.Task[Ending] | None = None
 
@@ -74,15 +81,17 @@ class Generation:
 
     def chunk(self) -> Chunk | None:
         """What came since the last call, to be stored; None when nothing did."""
-        if not self._unsaved:
+        if not (self._unsaved or self._unsaved_thoughts):
             return None
-        body, self._unsaved = "".join(self._unsaved), []
+        body, thought = "".join(self._unsaved), "".join(self._unsaved_thoughts)
+        self._unsaved, self._unsaved_thoughts = [], []
         self._seq += 1
-        return Chunk(self.live.reply_id, self.epoch, self._seq, body)
+        return Chunk(self.live.reply_id, self.epoch, self._seq, body, thought)
 
     def put_back(self, chunk: Chunk) -> None:
         """A chunk that could not be stored: it goes along with the next one."""
         self._unsaved.insert(0, chunk.body)
+        self._unsaved_thoughts.insert(0, chunk.thought)
         self._seq -= 1
         self.live.tell(unsaved=True)
 
@@ -94,7 +103,7 @@ class Generation:
             try:
                 return await self._listen(provider, asked)
             except ProviderError as error:
-                if error.kind != "context" or self._size > self._had or self._thought:
+                if error.kind != "context" or self._size > self._had or self._thinking.bytes:
                     raise
                 provider, smaller = await prepare(Overflow(asked.tokens, error.message))
                 if smaller.tokens >= asked.tokens:
@@ -110,7 +119,9 @@ class Generation:
                     if self._take(event.text):
                         return Ending("complete", "too_long")
                 elif isinstance(event, ReasoningDelta):
-                    self._thought += len(event.text.encode())
+                    self._think(event.text)
+                elif isinstance(event, Echo):
+                    self._thinking.echo = event.data
                 elif isinstance(event, Usage):
                     self._usage = event
                 elif isinstance(event, Done):
@@ -119,12 +130,23 @@ class Generation:
 
     def _take(self, text: str) -> bool:
         """True when the reply has reached its longest size."""
+        self._pause()
         text = text[: LONGEST - self._size]
         self._size += len(text)
         if text:
             self._unsaved.append(text)
             self.live.feed(text)
         return self._size >= LONGEST
+
+    def _think(self, thought: str) -> None:
+        if kept := self._thinking.take(thought):
+            self._unsaved_thoughts.append(kept)
+            self.live.think(kept)
+
+    def _pause(self) -> None:
+        """It thinks no more, for now."""
+        if self._thinking.pause() and self._timed:
+            self.live.thought_ms = self._thought_before + self._thinking.milliseconds
 
     def _outcome(self, task: "asyncio.Task[Ending]") -> Ending:
         if task.cancelled():
@@ -135,7 +157,8 @@ class Generation:
         if isinstance(error, ProviderError):
             log.warning("reply %s: %s", self.live.reply_id, error)
             # Half an answer proves that the provider can be reached: the connection broke.
-            broken = error.kind == "network" and self._size > self._had
+            came = self._size > self._had or self._thinking.bytes
+            broken = error.kind == "network" and came
             return self._failed("truncated" if broken else error.kind)
         if isinstance(error, TimeoutError):
             return Ending("complete", "too_long")
@@ -151,6 +174,10 @@ class Generation:
         try:
             text, html = await self.live.finish()
             ending = await self._measured(ending, text[self._had :])
+            self._pause()
+            new = self._thinking
+            thoughts = Thoughts(self.live.thoughts, new.milliseconds, new.echo)
+            ending = replace(ending, thoughts=thoughts)
             await self._store(text, html, ending)
             if self._asked and self._usage:
                 model, tokens = self._asked.prompt.model, self._asked.tokens
@@ -162,9 +189,9 @@ class Generation:
         """With what it was asked, and used since then; `text` is what came since then."""
         if self._asked is None:
             return ending
-        prompt = self._asked.prompt
+        prompt, thought = self._asked.prompt, self._thinking.bytes
         texts = [prompt.system, *(turn.text for turn in prompt.turns)]
-        figures = (prompt.model.id, self._usage, texts, text, self._thought, prompt.model.price)
+        figures = (prompt.model.id, self._usage, texts, text, thought, prompt.model.price)
         if self._usage:
             used = spent(*figures)
         else:

@@ -66,7 +66,7 @@ class Generations:
     def start(self, started: Started, account_id: str, prepare: Preparation) -> None:
         """Begins to write a reply that is stored as running; returns at once."""
         reply = started.reply
-        live = Live(reply.id, account_id, started.conversation.id, reply.text)
+        live = Live(reply.id, account_id, started.conversation.id, reply.text, reply.reasoning)
         generation = Generation(live, started, self._replies, self._measures, self._clock)
         self._running[reply.id] = generation
         if self._closing:  # stored while we were leaving: it ends as it begins

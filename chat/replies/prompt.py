@@ -1,7 +1,7 @@
 """What a model is sent: the part of the conversation that fits it."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from chat.conversations.context import LARGEST_WINDOW, Measure, part, ratio, room
 from chat.conversations.domain import Message
@@ -38,18 +38,22 @@ def build(
     measure: Measure = Measure(),  # noqa: B008 (frozen)
     *,
     system: str = "",
+    echoes: Mapping[str, str] | None = None,
     most: int = 0,
 ) -> Asked:
     """The newest turns that fit; the last question goes in whatever its size.
 
     A question whose answer never came stays; the first turn is a person's, as every wire wants it.
     An answer that is gone on with comes last, behind its question; of one that is too long for the
-    window the end is what matters. `most`: tokens of our estimate, 0 for what the window takes.
+    window the end is what matters. `echoes`: what this model wants back with its own answers, by
+    the ids of their messages. `most`: tokens of our estimate, 0 for what the window takes.
     """
     before = estimate(system) + OF_A_TURN if system else 0
-    found = part(history, model, measure, system=before, most=most)
+    told = echoes or {}
+    more = {message_id: len(echo) // BYTES_PER_TOKEN for message_id, echo in told.items()}
+    found = part(history, model, measure, system=before, more=more, most=most)
     sent = [message for message in history[found.first :] if message.text]
-    turns = [_turn(message) for message in sent]
+    turns = [_turn(message, told.get(message.id, "")) for message in sent]
     tokens = found.tokens + before
     if turns and turns[-1].role == "assistant":
         fits = int(room(model, measure, before) / ratio(history, model, measure))
@@ -61,6 +65,11 @@ def build(
     left_out = found.first > 0 or bool(history and history[0].parent_id)
     since = history[found.first].id if left_out and found.first < len(history) else ""
     return Asked(Prompt(model=model, turns=tuple(turns), system=system), since, tokens)
+
+
+def longest_echo(model: Model) -> int:
+    """Characters that may go back with one answer: less than would push much of the talk out."""
+    return room(model, Measure()) * BYTES_PER_TOKEN // 8
 
 
 def newest(texts: Iterable[str]) -> list[str]:
@@ -76,8 +85,8 @@ def newest(texts: Iterable[str]) -> list[str]:
 
 def _end_of(turn: Turn, most: int) -> Turn:
     """The last `most` bytes of a turn, in whole characters."""
-    return Turn(turn.role, turn.text.encode()[-most:].decode(errors="ignore"))
+    return replace(turn, text=turn.text.encode()[-most:].decode(errors="ignore"))
 
 
-def _turn(message: Message) -> Turn:
-    return Turn("user" if message.role == "user" else "assistant", message.text)
+def _turn(message: Message, echo: str) -> Turn:
+    return Turn("user" if message.role == "user" else "assistant", message.text, echo=echo)

@@ -127,8 +127,21 @@ class ReplyRepository:
             conversation_id=started.conversation.id,
             account_id=account_id,
             limit=LONGEST_HISTORY,
+            thoughts=0,
         )
         return [Message(**row) for row in rows]
+
+    async def echoes(self, started: Started, account_id: str, longest: int) -> dict[str, str]:
+        """What the model of a reply wants back of its own replies there, by their ids."""
+        rows = await self._db.all(
+            SQL["echoes"],
+            conversation_id=started.conversation.id,
+            account_id=account_id,
+            model=started.reply.model,
+            longest=longest,
+            limit=LONGEST_HISTORY,
+        )
+        return {row["id"]: row["echo"] for row in rows}
 
     async def _add_reply(
         self,

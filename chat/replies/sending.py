@@ -15,7 +15,7 @@ from chat.providers.domain import Model, Provider
 from chat.replies.admission import Limits
 from chat.replies.domain import Started
 from chat.replies.generations import current_generations
-from chat.replies.prompt import SMALLER, Asked, Overflow, build
+from chat.replies.prompt import SMALLER, Asked, Overflow, build, longest_echo
 from chat.replies.repository import Draft, ReplyRepository
 from chat.web.current import current_catalog, current_db, current_settings, now
 from chat.web.text import clean_prompt
@@ -89,12 +89,15 @@ def _start(started: Started, model: Model, account_id: str) -> None:
 
     async def prepare(overflow: Overflow | None) -> tuple[Provider, Asked]:
         history: list[Message] = [started.question]
+        echoes: dict[str, str] = {}
         if started.question.parent_id or started.question.role == "assistant":
             history = await stored.history(started, account_id)
+            echoes = await stored.echoes(started, account_id, longest_echo(model))
         if overflow:
             await measures.overflowed(model, overflow.words)
         most = int(overflow.tokens * SMALLER) if overflow else 0
-        asked = await asyncio.to_thread(build, history, model, measures.of(model), most=most)
+        measure = measures.of(model)
+        asked = await asyncio.to_thread(build, history, model, measure, echoes=echoes, most=most)
         return catalog.provider(model), asked
 
     current_generations().start(started, account_id, prepare)

@@ -15,13 +15,13 @@ from chat.conversations.domain import Message
 from chat.conversations.picking import picker
 from chat.conversations.views import conversations, history, versioned, whole
 from chat.errors import NotFound, OverLimit, Unavailable
-from chat.replies.following import Step, follow, warning
+from chat.replies.following import Step, follow
 from chat.replies.generations import current_generations
 from chat.replies.live import Live
 from chat.replies.sending import replies
+from chat.replies.sheet import Sheet
 from chat.replies.streams import SessionWatch, current_streams
 from chat.web import sse
-from chat.web.blocks import Document
 from chat.web.current import current_db
 from chat.web.hypermedia import Answer, streamed
 from chat.web.templating import render
@@ -102,32 +102,17 @@ async def _growing(reply: Message, place: str) -> AsyncIterator[Live | None]:
 
 
 async def _open_ended(reply: Message, place: str) -> AsyncGenerator[str, None]:
-    """Finished blocks once, and the open end again and again: the style sheet shows the last."""
+    sheet = Sheet()
     async with _growing(reply, place) as live:
-        if live is None:
-            yield (await replies().get(reply.id, visitor.account_id())).html
-            return
-        held = 0
         async for step in _watched(live, -1):
-            if step:
-                blocks, held = live.blocks(held), live.count
-                yield f'{"".join(blocks)}<div class="tail">{live.tail}{warning(live)}</div>\n'
-        if live.ending:
-            yield await _behind(reply.id, held)
-
-
-async def _behind(reply_id: str, held: int) -> str:
-    """What comes behind that many blocks of a reply that has ended; '' when it goes on elsewhere.
-
-    Asked of the rows: of a reply that was written elsewhere the last words were never heard.
-    """
-    reply = await replies().get(reply_id, visitor.account_id())
-    if reply.running:
-        return ""
-    document = Document()
-    document.append(reply.text)
-    await asyncio.to_thread(document.finish)
-    return "".join(document.blocks[held:])
+            if step and live:
+                yield sheet.grown(live)
+        if live is None or live.ending:
+            reply = await replies().get(reply.id, visitor.account_id())
+    if reply.running:  # on without this watcher, or elsewhere
+        yield sheet.text()
+    else:
+        yield await asyncio.to_thread(sheet.ended, reply)
 
 
 async def _watched(live: Live | None, held: int) -> AsyncGenerator[Step | None, None]:

@@ -35,11 +35,14 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a reply is; `parts`: (number, text), the text before it was gone on with is 0."""
+    """How far a reply is.
+
+    `parts`: (number, text, thoughts); number 0 is what it had when it was gone on with.
+    """
 
     running: bool
     epoch: int
-    parts: list[tuple[int, str]]
+    parts: list[tuple[int, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,13 @@ class WritingRepository:
     async def append(self, chunks: Sequence[Chunk]) -> None:
         """The new text of many replies in one transaction; of a lost one nothing is written."""
         rows = [
-            {"id": chunk.reply_id, "epoch": chunk.epoch, "seq": chunk.seq, "body": chunk.body}
+            {
+                "id": chunk.reply_id,
+                "epoch": chunk.epoch,
+                "seq": chunk.seq,
+                "body": chunk.body,
+                "thought": chunk.thought,
+            }
             for chunk in chunks
         ]
         begun = [{"id": row["id"], "epoch": row["epoch"]} for row in rows if row["seq"] == 1]
@@ -77,7 +86,7 @@ class WritingRepository:
     async def end(
         self, reply_id: str, epoch: int, text: str, html: str, ending: Ending, now: int
     ) -> bool:
-        """The final text, its HTML, what it used and its state in one transaction.
+        """The final text, its HTML, what it thought and used and its state in one transaction.
 
         False, and nothing written, when the reply is not this owner's any more.
         """
@@ -97,6 +106,9 @@ class WritingRepository:
                 estimated=int(ending.spent.estimated),
                 since=ending.since,
                 asked=ending.asked,
+                reasoning=ending.thoughts.text,
+                thought_ms=ending.thoughts.milliseconds,
+                echo=ending.thoughts.echo,
                 day=now // DAY,
                 now=now,
                 raise_epoch=int(ending.state == "interrupted"),
@@ -147,5 +159,7 @@ class WritingRepository:
         rows = await self._db.all(SQL["progress"], id=reply_id, after=after)
         if not rows:
             return Progress(False, 0, [])
-        parts = [(row["seq"], row["body"]) for row in rows if row["seq"] is not None]
+        parts = [
+            (row["seq"], row["body"], row["thought"]) for row in rows if row["seq"] is not None
+        ]
         return Progress(rows[0]["state"] in ("pending", "streaming"), rows[0]["epoch"], parts)

@@ -8,7 +8,7 @@ from chat.providers.guide import MODEL as GUIDE
 from chat.providers.tokens import OF_A_TURN, estimate
 
 MILLION = 1_000_000
-BYTES_OF_THOUGHT = 4  # per token; thoughts are not kept, only how long they were
+BYTES_OF_THOUGHT = 4  # per token; of thoughts only the length is told
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,9 @@ SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
        COALESCE(r.output_tokens, 0) AS output_tokens,
        COALESCE(r.reasoning_tokens, 0) AS reasoning_tokens, r.cost,
        COALESCE(r.estimated, 0) AS estimated, COALESCE(r.since, '') AS since,
-       COALESCE(r.asked, 0) AS asked
+       COALESCE(r.asked, 0) AS asked,
+       CASE WHEN :thoughts = 1 THEN COALESCE(r.reasoning, '') ELSE '' END AS reasoning,
+       COALESCE(r.thought_ms, 0) AS thought_ms
   FROM path
  CROSS JOIN messages m  -- in this order whatever the statistics say: by key, never a scan
   LEFT JOIN replies r ON r.id = m.id

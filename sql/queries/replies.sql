@@ -48,12 +48,22 @@ UPDATE conversations
 SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
        r.state, r.reason, r.model, r.model_name,
        r.input_tokens, r.cached_tokens, r.output_tokens, r.reasoning_tokens, r.cost, r.estimated,
-       r.since, r.asked,
+       r.since, r.asked, r.reasoning, r.thought_ms,
        c.id AS place_id, c.title, c.model AS picked, c.leaf_id, c.pinned, c.archived, c.updated_at
   FROM replies r
   JOIN messages m ON m.id = r.id
   JOIN conversations c ON c.id = r.conversation_id
  WHERE r.id = :id AND r.account_id = :account_id;
+
+-- name: echoes
+-- What this model wants back of its own replies in a conversation, but for what is too long.
+SELECT r.id, r.echo
+  FROM messages m
+ CROSS JOIN replies r
+ WHERE m.conversation_id = :conversation_id AND m.account_id = :account_id AND r.id = m.id
+   AND r.model = :model AND r.echo <> '' AND length(r.echo) <= :longest
+ ORDER BY m.seq DESC
+ LIMIT :limit;
 
 -- name: followed
 SELECT id
@@ -72,8 +82,8 @@ RETURNING epoch;
 
 -- name: append
 -- A row for what is new, never an UPDATE of the growing text: that would write it all each time.
-INSERT INTO reply_chunks (reply_id, seq, body)
-SELECT r.id, CAST(:seq AS INTEGER), CAST(:body AS TEXT)
+INSERT INTO reply_chunks (reply_id, seq, body, thought)
+SELECT r.id, CAST(:seq AS INTEGER), CAST(:body AS TEXT), CAST(:thought AS TEXT)
   FROM replies r
  WHERE r.id = :id AND r.epoch = :epoch AND r.state IN ('pending', 'streaming');
 
@@ -83,7 +93,8 @@ UPDATE replies
  WHERE id = :id AND epoch = :epoch AND state = 'pending';
 
 -- name: end
--- What a reply used that was gone on with adds up; of a sum with unknown parts nobody knows the cost.
+-- What a reply used that was gone on with adds up; of a sum with unknown parts nobody knows the cost,
+-- nor how long it thought.
 UPDATE replies
    SET state = :state, reason = :reason, ended_at = :now, day = :day, epoch = epoch + :raise_epoch,
        cost = CAST(:cost AS INTEGER)
@@ -92,7 +103,11 @@ UPDATE replies
        input_tokens = input_tokens + :input_tokens, output_tokens = output_tokens + :output_tokens,
        cached_tokens = cached_tokens + :cached_tokens,
        reasoning_tokens = reasoning_tokens + :reasoning_tokens, asked = asked + :asked,
-       since = CASE WHEN :asked = 0 THEN since ELSE CAST(:since AS TEXT) END
+       since = CASE WHEN :asked = 0 THEN since ELSE CAST(:since AS TEXT) END,
+       thought_ms = CASE WHEN :thought_ms < 0 OR (reasoning <> '' AND thought_ms = 0) THEN 0
+                         ELSE thought_ms + :thought_ms END,
+       reasoning = :reasoning,
+       echo = CASE WHEN CAST(:echo AS TEXT) = '' THEN echo ELSE CAST(:echo AS TEXT) END
  WHERE id = :id AND epoch = :epoch AND state IN ('pending', 'streaming');
 
 -- name: keep_text
@@ -143,12 +158,15 @@ UPDATE replies
  WHERE id = :id AND account_id = :account_id AND state IN ('pending', 'streaming');
 
 -- name: progress
--- How far a reply is: its text before it was gone on with as number 0, and the chunks since; of
+-- How far a reply is: what it had before it was gone on with as number 0, and the chunks since; of
 -- them those after number :after. One row without a body when there is nothing new.
-SELECT r.state, r.epoch, p.seq, p.body
+SELECT r.state, r.epoch, p.seq, p.body, p.thought
   FROM replies r
-  LEFT JOIN (SELECT 0 AS seq, text AS body FROM messages WHERE id = :id
+  LEFT JOIN (SELECT 0 AS seq, m.text AS body, o.reasoning AS thought
+               FROM messages m
+               JOIN replies o ON o.id = m.id
+              WHERE m.id = :id
              UNION ALL
-             SELECT seq, body FROM reply_chunks WHERE reply_id = :id) p ON p.seq > :after
+             SELECT seq, body, thought FROM reply_chunks WHERE reply_id = :id) p ON p.seq > :after
  WHERE r.id = :id
  ORDER BY p.seq;

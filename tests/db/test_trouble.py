@@ -79,7 +79,7 @@ async def test_an_ending_on_a_full_disk_keeps_the_text_so_far(db: SQLite) -> Non
         await writing.end(begun.reply.id, 1, text, f"<p>{text}</p>", Ending("complete"), 2)
     await free(db)
 
-    assert (await writing.progress(begun.reply.id)).parts == [(0, ""), (1, text)]
+    assert (await writing.progress(begun.reply.id)).parts == [(0, "", ""), (1, text, "")]
     assert await writing.end(begun.reply.id, 1, text, "", Ending("complete"), 3)
 
 
@@ -117,7 +117,13 @@ async def test_statistics_make_no_page_scan_all_messages(tmp_path: Path) -> None
     )
     rows = [{"id": secrets.token_hex(8), "talk": f"c{number % 3000}"} for number in range(6000)]
     await db.many(writes(message), rows)
-    values = {"from_id": "x", "conversation_id": "c1", "account_id": "ada", "limit": 40}
+    values = {
+        "from_id": "x",
+        "conversation_id": "c1",
+        "account_id": "ada",
+        "limit": 40,
+        "thoughts": 1,
+    }
     await db.all(CONVERSATIONS["path"], **values)
     await db.close()
 

@@ -13,6 +13,7 @@ from chat.providers.anthropic import Anthropic
 from chat.providers.domain import (
     CONTINUE,
     Done,
+    Echo,
     ReasoningDelta,
     TextDelta,
     Turn,
@@ -56,6 +57,11 @@ WHOLE = b"".join(
         stopped(output_tokens=40, output_tokens_details={"thinking_tokens": 30}),
         event("message_stop"),
     ]
+)
+
+ECHO = (
+    '[{"type":"thinking","thinking":"So then.","signature":"c2lnbmVk"},'
+    '{"type":"redacted_thinking","data":"b3BhcXVl"}]'
 )
 
 
@@ -169,6 +175,7 @@ async def test_usage_counts_what_was_read_from_and_written_to_the_cache(
     assert await told(provider, asked()) == [
         ReasoningDelta("So "),
         ReasoningDelta("then."),
+        Echo(ECHO),
         TextDelta("Olá"),
         TextDelta(", você 🙂"),
         Usage(input=129, output=40, cached=100, reasoning=30, written=20),
