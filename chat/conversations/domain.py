@@ -85,7 +85,10 @@ class Message:
     reasoning_tokens: int = 0  # of the output
     cost: int | None = None  # micro-dollars; None when no price is known
     estimated: int = 0
+    side: int = 0  # its column, from 1, where several models answered at once
     versions: tuple[str, ...] = ()  # ids of all that stand in this place, oldest first
+    beside: tuple["Message", ...] = ()  # what stands in the other columns
+    chosen: bool = True  # whether the conversation goes on from here, as far as is shown
 
     @property
     def version(self) -> int:
@@ -105,6 +108,16 @@ class Message:
     @property
     def running(self) -> bool:
         return self.state in RUNNING
+
+    @property
+    def sides(self) -> tuple["Message", ...]:
+        """All columns in their order, itself among them."""
+        return tuple(sorted((self, *self.beside), key=lambda each: each.side))
+
+    @property
+    def being_written(self) -> tuple[str, ...]:
+        """The ids of the running replies here, in any column."""
+        return tuple(each.id for each in self.sides if each.running)
 
     @property
     def continuable(self) -> bool:
