@@ -57,9 +57,16 @@ def _beside(row: Row, column: Message | None) -> bool:
 
 
 def _too_many(count: int, limits: Limits) -> OverLimit:
-    values = {"code": "too_many", "retry_after": 5, "limit": limits.at_once}
     if count > max(limits.at_once, 1):  # there is nothing to wait for
         return OverLimit(
-            "Only %(limit)s answers at once are allowed here. Compare fewer models.", **values
+            "Only %(limit)s answers at once are allowed here. Compare fewer models.",
+            code="too_many",
+            retry_after=5,
+            limit=limits.at_once,
         )
-    return OverLimit("The limit of answers at once is %(limit)s. Wait for one to end.", **values)
+    return OverLimit(
+        "The limit of answers at once is %(limit)s. Wait for one to end.",
+        code="too_many",
+        retry_after=5,
+        limit=limits.at_once,
+    )
