@@ -119,7 +119,7 @@ SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at, r.state, r.reaso
                      FROM messages later
                      JOIN replies l ON l.id = later.id
                     WHERE later.parent_id = m.parent_id AND later.seq > m.seq AND l.side = r.side)
- ORDER BY m.seq;
+ ORDER BY r.side;
 
 -- name: newest_below
 -- The newest message that follows this one, or itself, and how far below it is; but if the path
