@@ -189,8 +189,9 @@ class ReplyRepository:
                 code="key_reused",
             )
         found = [await _placed(tx, row["reply_id"], account_id) for row in rows]
-        (reply, conversation), *others = found
-        reply = replace(reply, beside=tuple(each for each, _ in others))
+        conversation = found[0][1]
+        reply, *others = (replace(each, chosen=each.id == place.leaf_id) for each, place in found)
+        reply = replace(reply, beside=tuple(others))
         question = question_of(row["question_id"], draft.text, reply.created_at)
         return Started(conversation, question, reply, fresh=False)
 

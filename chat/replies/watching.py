@@ -74,7 +74,7 @@ async def page(conversation_id: str) -> Answer:
         return Response("", headers=HTML)
     *before, reply = context["messages"]
     first, *others = reply.sides
-    context |= {"messages": before, "message": first, "history": await history()}
+    context |= {"messages": before, "message": first, "picked": first, "history": await history()}
 
     async def written() -> AsyncGenerator[str, None]:
         with _as_long_as_it_may(), current_streams().place(account_id):
@@ -83,7 +83,8 @@ async def page(conversation_id: str) -> Answer:
                 yield part
             ended = await _ended(first, reply)
             for other in others:
-                yield render("conversations/_live_next.html", message=ended, next=other)
+                known = {"message": ended, "next": other, "picked": first}
+                yield render("conversations/_live_next.html", **known)
                 async for part in _open_ended(other, conversation_id):
                     yield part
                 ended = await _ended(other, reply)
