@@ -7,7 +7,7 @@ from typing import cast
 from chat.accounts.repository import SQL as ACCOUNTS
 from chat.conversations.domain import Conversation, Message
 from chat.conversations.repository import SQL as CONVERSATIONS
-from chat.db.database import Database, Statements, Transaction
+from chat.db.database import Database, Row, Statements, Transaction
 from chat.errors import Conflict
 from chat.providers.domain import Model
 from chat.replies.admission import SQL, Limits, admit
@@ -92,12 +92,10 @@ class ReplyRepository:
             if old.running:
                 raise Conflict("This answer is still being written. Stop it first.")
             await admit(tx, account_id, conversation.id, now, limits, column=old)
-            beside = await _leaf_beside(tx, conversation, old, account_id)
+            leaf = await _leaf_beside(tx, conversation, old, account_id)
             reply = reply_to(old.parent_id or "", model, now, old.side)
             await self._add_reply(tx, conversation, reply, account_id, model)
-            after = conversation
-            if not beside:
-                after = await _turn_to(tx, conversation, reply, account_id, now)
+            after = await _turn_to(tx, conversation, leaf or reply, account_id, now)
             return Started(after, old, reply, fresh=True)
 
         return await self._db.transaction(retry)
@@ -122,9 +120,8 @@ class ReplyRepository:
                 worker=self._db.worker,
                 **_prices(model),
             )
-            after = conversation
-            if not await _leaf_beside(tx, conversation, old, account_id):
-                after = await _turn_to(tx, conversation, old, account_id, now)
+            leaf = await _leaf_beside(tx, conversation, old, account_id)
+            after = await _turn_to(tx, conversation, leaf or old, account_id, now)
             reply = replace(old, state="streaming", reason="")
             before = Ending(cast(End, old.state), old.reason)
             return Started(after, old, reply, fresh=True, epoch=row["epoch"], before=before)
@@ -197,7 +194,11 @@ class ReplyRepository:
 
 
 async def _placed(tx: Statements, reply_id: str, account_id: str) -> tuple[Message, Conversation]:
-    row = dict(await tx.one(SQL["placed"], id=reply_id, account_id=account_id))
+    return _with_place(await tx.one(SQL["placed"], id=reply_id, account_id=account_id))
+
+
+def _with_place(found: Row) -> tuple[Message, Conversation]:
+    row = dict(found)
     names = ("place_id", "title", "picked", "leaf_id", "pinned", "archived", "updated_at")
     conversation = Conversation(*(row.pop(name) for name in names))
     return Message(**row), conversation
@@ -216,12 +217,15 @@ async def _parent(
 
 async def _leaf_beside(
     tx: Statements, conversation: Conversation, reply: Message, account_id: str
-) -> bool:
-    """Whether the path ends in another column of the same question: it is left as it is then."""
+) -> Message | None:
+    """The end of the path where that is another column of the same question: it stays there."""
     if not reply.side:
-        return False
-    rows = await tx.all(SQL["placed"], id=conversation.leaf_id, account_id=account_id)
-    return any(row["parent_id"] == reply.parent_id and row["side"] != reply.side for row in rows)
+        return None
+    for row in await tx.all(SQL["placed"], id=conversation.leaf_id, account_id=account_id):
+        leaf, _ = _with_place(row)
+        if leaf.parent_id == reply.parent_id and leaf.side != reply.side:
+            return replace(leaf, model=conversation.model)  # what is picked stays too
+    return None
 
 
 async def _add_conversation(

@@ -153,6 +153,7 @@ async def test_one_is_retried_in_its_place(ada: Person, upstream: Upstream) -> N
     assert replies_of(page) == [ids[0], newer]
     assert said_by(page) == ["Small.", "Bigger."]
     assert chosen_of(page) == [ids[0]]
+    assert page.one("#model option[selected]")["value"] == TINY
     assert page.words(f"#m-{newer} .versions") == "2/2"
     assert not page.html.select(f"#m-{ids[0]} .versions")
     assert replies_of(older) == ids and chosen_of(older) == [ids[1]]
