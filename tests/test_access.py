@@ -41,6 +41,7 @@ THINGS: dict[str, dict[str, str]] = {  # with a form that would do something to 
     "replies.send": {"text": "Go on", "model": "openai/tiny", "key": "k"},
     "replies.show": {},
     "replies.stop": {},
+    "replies.stop_all": {},
     "replies.retry": {},
     "replies.resume": {},
     "watching.stream": {},

@@ -16,7 +16,10 @@ class Thought(str):
 
 @dataclass
 class Answer:
-    """`pieces` come `pause` seconds apart; with `held` the last one waits until it is set."""
+    """`pieces` come `pause` seconds apart; with `held` the last one waits until it is set.
+
+    `model`: the only one that gives this answer; '' is any.
+    """
 
     pieces: Sequence[str] = ("Hello", ", ", "world", ".")
     pause: float = 0.0
@@ -27,6 +30,7 @@ class Answer:
     status: int = 200
     error: dict[str, Any] = field(default_factory=dict)
     sealed: dict[str, Any] = field(default_factory=dict)  # a detail of its reasoning, at the end
+    model: str = ""
 
 
 class Upstream:
@@ -50,7 +54,7 @@ class Upstream:
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(await request.json())
-        answer = self.answers.pop(0) if self.answers else self.usual
+        answer = self._next(self.asked[-1]["model"])
         if answer.status != 200:
             return web.json_response({"error": answer.error}, status=answer.status)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -64,6 +68,12 @@ class Upstream:
         finally:
             self.open -= 1
         return response
+
+    def _next(self, model: str) -> Answer:
+        for at, answer in enumerate(self.answers):
+            if answer.model in ("", model):
+                return self.answers.pop(at)
+        return self.usual
 
     async def _speak(
         self, response: web.StreamResponse, answer: Answer, request: web.Request

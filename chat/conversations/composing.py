@@ -15,7 +15,8 @@ class Composer:
     action: str
     conversation_id: str
     key: str
-    running: str  # the reply that is being written, '' when none is
+    running: str  # the reply that is being written, the first of several; '' when none is
+    several: bool = False  # whether models answer side by side here: they stop together
     parent: str = ""  # what the next message follows, where that is not what is remembered
     text: str = ""
     problem: str = ""
@@ -28,17 +29,21 @@ class Composer:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The form in the place of a question; what it sends is a new version of it."""
+    """The form in the place of a question; what it sends is a new version of it.
+
+    `models`: (id, name) of those that answered it side by side, and will again.
+    """
 
     message_id: str
     text: str
     key: str
+    models: tuple[tuple[str, str], ...] = ()
     problem: str = ""
     code: str = ""
 
 
-def edit(message_id: str, text: str) -> Edit:
-    return Edit(message_id, text, secrets.token_hex(16))
+def edit(message_id: str, text: str, models: tuple[tuple[str, str], ...] = ()) -> Edit:
+    return Edit(message_id, text, secrets.token_hex(16), models)
 
 
 def composer(conversation: Conversation | None, last: Message | None = None) -> Composer:
@@ -52,6 +57,7 @@ def composer(conversation: Conversation | None, last: Message | None = None) -> 
         action=url_for("replies.send", conversation_id=conversation.id),
         conversation_id=conversation.id,
         key=secrets.token_hex(16),
-        running=last.id if last and last.running else "",
+        running=next(iter(last.being_written), "") if last else "",
+        several=bool(last and last.side),
         parent=last.id if last and last.id != conversation.leaf_id else "",
     )

@@ -98,7 +98,10 @@ class Message:
     asked: int = 0  # tokens of what it was asked with, by our estimate
     reasoning: str = ""  # what it thought before it answered
     thought_ms: int = 0  # how long; 0 when nobody knows
+    side: int = 0  # its column, from 1, where several models answered at once
     versions: tuple[str, ...] = ()  # ids of all that stand in this place, oldest first
+    beside: tuple["Message", ...] = ()  # what stands in the other columns
+    chosen: bool = True  # whether the conversation goes on from here, as far as is shown
 
     @property
     def version(self) -> int:
@@ -118,6 +121,16 @@ class Message:
     @property
     def running(self) -> bool:
         return self.state in RUNNING
+
+    @property
+    def sides(self) -> tuple["Message", ...]:
+        """All columns in their order, itself among them."""
+        return tuple(sorted((self, *self.beside), key=lambda each: each.side))
+
+    @property
+    def being_written(self) -> tuple[str, ...]:
+        """The ids of the running replies here, in any column."""
+        return tuple(each.id for each in self.sides if each.running)
 
     @property
     def continuable(self) -> bool:

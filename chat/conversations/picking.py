@@ -1,5 +1,6 @@
 """What the model picker shows: what there is, what it can do and costs, who is out of reach."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +18,7 @@ from chat.web.templating import render
 
 # Below these micro-dollars for a million tokens, of which three in four go in: $, $$, else $$$.
 CLASSES = (500_000, 5_000_000)
+SIDES = 2  # models beside the chosen one
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,9 @@ class Picker:
     """`options`: HTML of all groups; in a `long` list the first one holds what is likely wanted.
 
     `url`: where a switch is posted. `trouble`: a sentence when the chosen model is not there;
-    `left_out`: one when it will not be sent all of the conversation.
+    `left_out`: one when it will not be sent all of the conversation. `sides`: options of two lists
+    more, for models that answer beside the chosen one; of a long list they hold what is likely
+    wanted.
     """
 
     options: Markup
@@ -34,11 +38,22 @@ class Picker:
     good_for: str
     url: str
     trouble: str
+    sides: tuple[Markup, ...]
     left_out: str = ""
 
 
-def picker(conversation: Conversation | None, model_id: str = "") -> Picker:
-    """For a conversation, or for a new one (the model used last comes first)."""
+def picker(
+    conversation: Conversation | None,
+    model_id: str = "",
+    sides: Sequence[str] = (),
+    *,
+    all_sides: bool = False,
+) -> Picker:
+    """For a conversation, or for a new one (the model used last comes first).
+
+    `sides`: ids of models to be compared with it, as a form named them. `all_sides`: every model in
+    their lists, however many there are.
+    """
     catalog, account = current_catalog(), visitor.account()
     offer, last = catalog.offer(), account.model if account else ""
     wanted = model_id or (conversation.model if conversation else last)
@@ -56,6 +71,10 @@ def picker(conversation: Conversation | None, model_id: str = "") -> Picker:
         good_for=gettext(chosen.note) if chosen.note else about(chosen),
         url=url,
         trouble=_trouble(offer, chosen, "" if found or not conversation else wanted),
+        sides=tuple(
+            _beside(offer, named, (chosen.id, last), all_sides)
+            for named in (*sides[:SIDES], *[""] * SIDES)[:SIDES]
+        ),
     )
 
 
@@ -95,6 +114,16 @@ def _searched(offer: Offer, chosen: Model, last: str) -> Markup:
     likely = {each.id: each for each in (chosen, offer.models.get(last), offer.default) if each}
     first = Group(gettext("Used last, and the default"), tuple(likely.values()))
     return _options((first,), chosen) + _all(offer, language())
+
+
+def _beside(offer: Offer, named: str, likely: Sequence[str], all_sides: bool) -> Markup:
+    model = offer.models.get(named)
+    if not offer.long or all_sides:
+        return _options(offer.groups, model) if model else _all(offer, language())
+    found = {
+        id: offer.models[id] for id in (named, *likely, offer.default.id) if id in offer.models
+    }
+    return _options((Group(gettext("Used last, and the default"), tuple(found.values())),), model)
 
 
 def _shown(offer: Offer, chosen: Model) -> Markup:

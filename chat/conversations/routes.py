@@ -8,7 +8,7 @@ from quart_auth import login_required
 from chat.accounts import visitor
 from chat.accounts.repository import AccountRepository
 from chat.conversations.domain import Conversation
-from chat.conversations.picking import picker
+from chat.conversations.picking import Picker, picker
 from chat.conversations.views import (
     conversations,
     fresh,
@@ -31,7 +31,7 @@ blueprint = Blueprint("conversations", __name__)
 async def new() -> Answer:
     if visitor.account() is None:
         return await page("welcome.html")
-    context = fresh()
+    context = fresh() | _comparing(None)
     current_catalog().warm(context["picker"].chosen)
     return await page("conversations/new.html", history=await history(), **context)
 
@@ -62,6 +62,7 @@ async def index() -> Answer:
 async def show(conversation_id: str) -> Answer:
     conversation = await conversations().get(conversation_id, visitor.account_id())
     context = await whole(conversation, request.args.get("before", ""), request.args.get("at", ""))
+    context |= _comparing(conversation)
     return await page("conversations/show.html", history=await history(), **context)
 
 
@@ -124,6 +125,12 @@ async def archive(conversation_id: str) -> Answer:
 async def delete(conversation_id: str) -> Answer:
     await conversations().delete(conversation_id, visitor.account_id())
     return elsewhere(url_for(".new"))
+
+
+def _comparing(conversation: Conversation | None) -> dict[str, Picker]:
+    """Without scripts a long list of models is only there once more where it is asked for."""
+    wanted = request.args.get("compare")
+    return {"picker": picker(conversation, all_sides=True)} if wanted else {}
 
 
 async def _header(conversation: Conversation) -> Answer:

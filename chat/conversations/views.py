@@ -1,5 +1,6 @@
 """What the pages of this slice need, gathered once for routes here and in `replies`."""
 
+from dataclasses import replace
 from typing import Any
 
 from quart import url_for
@@ -57,10 +58,20 @@ def through(conversation_id: str, message_id: str) -> str:
     return f"{url}#m-{message_id}"
 
 
-async def versioned(message: Message, conversation_id: str) -> Message:
-    """One message that is shown by itself, with its versions."""
-    account_id = visitor.account_id()
-    return (await conversations().versioned([message], conversation_id, account_id))[0]
+async def versioned(message: Message, conversation: Conversation) -> Message:
+    """One message that is shown by itself, with its versions and what stands beside it."""
+    account_id, leaf_id = visitor.account_id(), conversation.leaf_id
+    found = (await conversations().versioned([message], conversation.id, account_id))[0]
+    beside = tuple(replace(each, chosen=each.id == leaf_id) for each in found.beside)
+    return replace(found, beside=beside, chosen=found.id == leaf_id)
+
+
+async def standing(message: Message, conversation: Conversation) -> dict[str, Any]:
+    """A reply by itself, whether the path ends with it, and the composer there."""
+    last = await conversations().ends_at(message, conversation, visitor.account_id())
+    found = await versioned(message, conversation)
+    form = composer(conversation, found if last else None)
+    return {"message": found, "last": last, "composer": form}
 
 
 def column(

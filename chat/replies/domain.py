@@ -41,6 +41,7 @@ class Ending:
 class Started:
     """A question that is stored, with its reply. `fresh` is False when the form came once more.
 
+    `reply`: the first of those that stand side by side; each of its `sides` is written by itself.
     `before`: how a reply had ended that goes on now, behind the text it has. `epoch`: its writer's.
     """
 

@@ -8,10 +8,11 @@ from chat.accounts.repository import SQL as ACCOUNTS
 from chat.conversations.domain import Conversation, Message
 from chat.conversations.repository import LONGEST_HISTORY
 from chat.conversations.repository import SQL as CONVERSATIONS
-from chat.db.database import Database, Statements, Transaction
+from chat.db.database import Database, Row, Statements, Transaction
 from chat.errors import Conflict
 from chat.providers.domain import Model
 from chat.replies.admission import SQL, Limits, admit
+from chat.replies.asking import asked, question_of, reply_to
 from chat.replies.domain import End, Ending, Started
 from chat.web.text import first_words
 
@@ -21,7 +22,8 @@ class Draft:
     """A message as a form sent it, cleaned. `key`: the same key is the same message.
 
     `parent`: what it follows, when that is not the newest message of the remembered path.
-    `instead_of`: the question that it is a new version of.
+    `instead_of`: the question that it is a new version of. `others`: the models that answer it
+    beside `model`.
     """
 
     text: str
@@ -29,6 +31,11 @@ class Draft:
     key: str
     parent: str = ""
     instead_of: str = ""
+    others: tuple[Model, ...] = ()
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        return (self.model, *self.others)
 
 
 class ReplyRepository:
@@ -40,7 +47,7 @@ class ReplyRepository:
     async def begin(
         self, draft: Draft, account_id: str, conversation_id: str, now: int, limits: Limits
     ) -> Started:
-        """Stores the question and its pending reply in one transaction.
+        """Stores the question and its pending replies, one for each model, in one transaction.
 
         An empty `conversation_id` begins a conversation. Errors: NotFound, Conflict (the key with
         another text, or a reply is still being written there), OverLimit.
@@ -50,8 +57,9 @@ class ReplyRepository:
             await tx.lock(f"begin {account_id}")
             if draft.key and (known := await self._known(tx, draft, account_id, conversation_id)):
                 return known
-            await admit(tx, account_id, conversation_id, now, limits)
-            question, reply = _messages(draft, now)
+            count = len(draft.models)
+            await admit(tx, account_id, conversation_id, now, limits, count=count)
+            question, reply = asked(draft.text, draft.models, now)
             if conversation_id:
                 row = await tx.one(SQL["conversation"], id=conversation_id, account_id=account_id)
                 conversation = Conversation(**row)
@@ -60,7 +68,9 @@ class ReplyRepository:
             else:
                 conversation = await _add_conversation(tx, draft, account_id, now)
             await _add(tx, conversation, question, account_id, draft.key or None)
-            await self._add_reply(tx, conversation, reply, account_id, draft.model)
+            # The first model's is stored last: a path through the question leads to the newest.
+            for each, model in reversed(list(zip(reply.sides, draft.models, strict=True))):
+                await self._add_reply(tx, conversation, each, account_id, model)
             conversation = await _turn_to(tx, conversation, reply, account_id, now)
             await tx.run(ACCOUNTS["set_model"], account_id=account_id, model=draft.model.id)
             return Started(conversation, question, reply, fresh=True)
@@ -70,17 +80,21 @@ class ReplyRepository:
     async def retry(
         self, reply_id: str, account_id: str, model: Model, now: int, limits: Limits
     ) -> Started:
-        """One more answer to the same question: a sibling, shown instead. Errors as in `begin`."""
+        """One more answer to the same question: a sibling, shown instead. Errors as in `begin`.
+
+        Of several side by side it takes the column of the old one, and the others stay.
+        """
 
         async def retry(tx: Transaction) -> Started:
             await tx.lock(f"begin {account_id}")
             old, conversation = await _placed(tx, reply_id, account_id)
             if old.running:
                 raise Conflict("This answer is still being written. Stop it first.")
-            await admit(tx, account_id, conversation.id, now, limits)
-            reply = _reply_to(old.parent_id or "", model, now)
+            await admit(tx, account_id, conversation.id, now, limits, column=old)
+            leaf = await _leaf_beside(tx, conversation, old, account_id)
+            reply = reply_to(old.parent_id or "", model, now, old.side)
             await self._add_reply(tx, conversation, reply, account_id, model)
-            after = await _turn_to(tx, conversation, reply, account_id, now)
+            after = await _turn_to(tx, conversation, leaf or reply, account_id, now)
             return Started(after, old, reply, fresh=True)
 
         return await self._db.transaction(retry)
@@ -95,7 +109,7 @@ class ReplyRepository:
             old, conversation = await _placed(tx, reply_id, account_id)
             if not (old.running or old.continuable):
                 raise Conflict("There is nothing to continue here. Retry instead.")
-            await admit(tx, account_id, conversation.id, now, limits)
+            await admit(tx, account_id, conversation.id, now, limits, column=old)
             if await tx.all(SQL["followed"], id=reply_id, account_id=account_id):
                 raise Conflict("The conversation went on after this answer. Retry it instead.")
             row = await tx.one(
@@ -105,7 +119,8 @@ class ReplyRepository:
                 worker=self._db.worker,
                 **_prices(model),
             )
-            after = await _turn_to(tx, conversation, old, account_id, now)
+            leaf = await _leaf_beside(tx, conversation, old, account_id)
+            after = await _turn_to(tx, conversation, leaf or old, account_id, now)
             reply = replace(old, state="streaming", reason="")
             before = Ending(cast(End, old.state), old.reason)
             return Started(after, old, reply, fresh=True, epoch=row["epoch"], before=before)
@@ -118,6 +133,11 @@ class ReplyRepository:
     async def placed(self, reply_id: str, account_id: str) -> tuple[Message, Conversation]:
         """A reply, and the conversation that it is in."""
         return await _placed(self._db, reply_id, account_id)
+
+    async def running(self, conversation_id: str, account_id: str) -> list[str]:
+        """Ids of the replies that are being written in a conversation."""
+        rows = await self._db.all(SQL["running"], account_id=account_id)
+        return [row["id"] for row in rows if row["conversation_id"] == conversation_id]
 
     async def history(self, started: Started, account_id: str) -> list[Message]:
         """What a reply's prompt is made of: the path above it, oldest first, and what it has."""
@@ -161,6 +181,7 @@ class ReplyRepository:
             model_name=model.name,
             worker=self._db.worker,
             now=reply.created_at,
+            side=reply.side,
             **_prices(model),
         )
 
@@ -176,13 +197,20 @@ class ReplyRepository:
                 "This form was sent before with another text. Reload the page and send again.",
                 code="key_reused",
             )
-        reply, conversation = await _placed(tx, row["reply_id"], account_id)
-        question = _question(row["question_id"], draft.text, reply.created_at)
+        found = [await _placed(tx, row["reply_id"], account_id) for row in rows]
+        conversation = found[0][1]
+        reply, *others = (replace(each, chosen=each.id == place.leaf_id) for each, place in found)
+        reply = replace(reply, beside=tuple(others))
+        question = question_of(row["question_id"], draft.text, reply.created_at)
         return Started(conversation, question, reply, fresh=False)
 
 
 async def _placed(tx: Statements, reply_id: str, account_id: str) -> tuple[Message, Conversation]:
-    row = dict(await tx.one(SQL["placed"], id=reply_id, account_id=account_id))
+    return _with_place(await tx.one(SQL["placed"], id=reply_id, account_id=account_id))
+
+
+def _with_place(found: Row) -> tuple[Message, Conversation]:
+    row = dict(found)
     names = ("place_id", "title", "picked", "leaf_id", "pinned", "archived", "updated_at")
     conversation = Conversation(*(row.pop(name) for name in names))
     return Message(**row), conversation
@@ -197,6 +225,19 @@ async def _parent(
         found = await tx.one(CONVERSATIONS["parent"], id=other, **ids)
         return (found["parent_id"] or None) if draft.instead_of else other
     return conversation.leaf_id or None
+
+
+async def _leaf_beside(
+    tx: Statements, conversation: Conversation, reply: Message, account_id: str
+) -> Message | None:
+    """The end of the path where that is another column of the same question: it stays there."""
+    if not reply.side:
+        return None
+    for row in await tx.all(SQL["placed"], id=conversation.leaf_id, account_id=account_id):
+        leaf, _ = _with_place(row)
+        if leaf.parent_id == reply.parent_id and leaf.side != reply.side:
+            return replace(leaf, model=conversation.model)  # what is picked stays too
+    return None
 
 
 async def _add_conversation(
@@ -252,27 +293,3 @@ def _prices(model: Model) -> dict[str, int | None]:
         "cached_price": price.cached if price else None,
         "output_price": price.output if price else None,
     }
-
-
-def _messages(draft: Draft, now: int) -> tuple[Message, Message]:
-    question = _question(secrets.token_hex(16), draft.text, now)
-    return question, _reply_to(question.id, draft.model, now)
-
-
-def _question(message_id: str, text: str, now: int) -> Message:
-    return Message(message_id, None, "user", text, "", now, "", "", "", "")
-
-
-def _reply_to(question_id: str, model: Model, now: int) -> Message:
-    return Message(
-        id=secrets.token_hex(16),
-        parent_id=question_id,
-        role="assistant",
-        text="",
-        html="",
-        created_at=now,
-        state="pending",
-        reason="",
-        model=model.id,
-        model_name=model.name,
-    )

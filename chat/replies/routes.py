@@ -1,5 +1,6 @@
 """Sends, stops, retries and continuations."""
 
+import asyncio
 from typing import Any
 
 from quart import (
@@ -12,13 +13,13 @@ from quart_auth import login_required
 
 from chat.accounts import visitor
 from chat.conversations.composing import composer
-from chat.conversations.domain import Conversation, Message
 from chat.conversations.picking import picker
 from chat.conversations.views import (
     column,
     conversations,
     fresh,
     history,
+    standing,
     through,
     versioned,
     whole,
@@ -82,7 +83,7 @@ async def send(conversation_id: str) -> Answer:
 @login_required
 async def show(reply_id: str) -> str:
     reply, conversation = await replies().placed(reply_id, visitor.account_id())
-    return render("replies/_reply.html", message=await versioned(reply, conversation.id))
+    return render("replies/_reply.html", message=await versioned(reply, conversation))
 
 
 @blueprint.post("/replies/<reply_id>/stop")
@@ -94,37 +95,48 @@ async def stop(reply_id: str) -> Answer:
         await current_generations().stop(reply_id, account_id, conversation.id)
         reply, conversation = await replies().placed(reply_id, account_id)
     url = url_for("conversations.show", conversation_id=conversation.id)
-    context = await _ended(reply, conversation)
+    context = await standing(reply, conversation)
     return await changed("replies/_replaced.html", page=f"{url}#m-{reply_id}", **context)
+
+
+@blueprint.post("/conversations/<conversation_id>/stop")
+@login_required
+async def stop_all(conversation_id: str) -> Answer:
+    """Stops every reply that is being written there."""
+    account_id = visitor.account_id()
+    conversation = await conversations().get(conversation_id, account_id)
+    found = await replies().running(conversation_id, account_id)
+    stop_one = current_generations().stop
+    await asyncio.gather(*(stop_one(each, account_id, conversation_id) for each in found))
+    ended = [await standing(await replies().get(each, account_id), conversation) for each in found]
+    return await changed(
+        "replies/_stopped.html",
+        page=url_for("conversations.show", conversation_id=conversation_id),
+        messages=[each["message"] for each in ended],
+        composer=composer(conversation, ended[-1]["message"] if ended else None),
+    )
 
 
 @blueprint.post("/replies/<reply_id>/retry")
 @login_required
 async def retry(reply_id: str) -> Answer:
     last = await _is_last(reply_id)
-    started = await sending.retry(reply_id)
-    if not last:  # what came after the old answer is on another branch now
-        return elsewhere(through(started.conversation.id, started.reply.id))
-    return await changed(
-        "replies/_replaced.html",
-        page=_anchor(started),
-        message=await versioned(started.reply, started.conversation.id),
-        conversation=started.conversation,
-        composer=composer(started.conversation, started.reply),
-    )
+    return await _again(await sending.retry(reply_id), last)
 
 
 @blueprint.post("/replies/<reply_id>/continuation")
 @login_required
 async def resume(reply_id: str) -> Answer:
-    started = await sending.resume(reply_id)
-    return await changed(
-        "replies/_replaced.html",
-        page=_anchor(started),
-        message=await versioned(started.reply, started.conversation.id),
-        conversation=started.conversation,
-        composer=composer(started.conversation, started.reply),
-    )
+    alone = not (await replies().get(reply_id, visitor.account_id())).side
+    last = alone or await _is_last(reply_id)
+    return await _again(await sending.resume(reply_id), last)
+
+
+async def _again(started: Started, last: bool) -> Answer:
+    if not last:  # what came after the old answer is on another branch now
+        return elsewhere(through(started.conversation.id, started.reply.id))
+    context = await standing(started.reply, started.conversation)
+    return await changed("replies/_replaced.html", page=_anchor(started), **context)
 
 
 async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> Answer:
@@ -133,19 +145,15 @@ async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> 
     context["composer"] = context["composer"].refused(
         form.get("text", ""), sentence(error), error.code
     )
-    context["picker"] = picker(context.get("conversation"), form.get("model", ""))
+    model, *sides = form.getlist("model") or [""]
+    context["picker"] = picker(context.get("conversation"), model, sides)
     return marked(await page(template, history=await history(), **context), error)
 
 
-async def _ended(reply: Message, conversation: Conversation) -> dict[str, Any]:
-    last = reply if conversation.leaf_id == reply.id else None
-    reply = await versioned(reply, conversation.id)
-    return {"message": reply, "composer": composer(conversation, last), "last": bool(last)}
-
-
 async def _is_last(reply_id: str) -> bool:
-    _, conversation = await replies().placed(reply_id, visitor.account_id())
-    return conversation.leaf_id == reply_id
+    account_id = visitor.account_id()
+    reply, conversation = await replies().placed(reply_id, account_id)
+    return await conversations().ends_at(reply, conversation, account_id)
 
 
 def _anchor(started: Started) -> str:

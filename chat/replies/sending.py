@@ -21,6 +21,7 @@ from chat.web.current import current_catalog, current_db, current_settings, now
 from chat.web.text import clean_prompt
 
 LONGEST_KEY = 100
+MOST_SIDES = 3  # models that answer one question
 
 
 def replies() -> ReplyRepository:
@@ -30,7 +31,8 @@ def replies() -> ReplyRepository:
 async def send(conversation_id: str = "") -> Started:
     """Stores the form's message and starts its reply; an empty id begins a conversation.
 
-    Errors: Invalid, Conflict, OverLimit, NotFound, Unavailable; nothing is stored then.
+    With several models one reply each. Errors: Invalid, Conflict, OverLimit, NotFound, Unavailable;
+    nothing is stored then.
     """
     draft = _draft(await request.form)
     current_generations().admit()
@@ -40,19 +42,22 @@ async def send(conversation_id: str = "") -> Started:
 
 async def edit(message_id: str, conversation: Conversation) -> Started:
     """Stores the form's text as a new version of a question, beside it. Errors as in `send`."""
-    form = await request.form
-    model = form.get("model", "") or picker(conversation).chosen.id
-    draft = replace(_draft(form, model), parent="", instead_of=message_id)
+    draft = _draft(await request.form, picker(conversation).chosen.id)
+    draft = replace(draft, parent="", instead_of=message_id)
     current_generations().admit()
     work = _begin(draft, visitor.account_id(), conversation.id)
     return await current_generations().unbroken(work)
 
 
 async def retry(reply_id: str) -> Started:
-    """Another answer to the same question, by the form's model or the one that is picked now."""
+    """Another answer to the same question, by the form's model or the one that is picked now.
+
+    Of several side by side each is asked of its own model again, as long as there is that.
+    """
     account_id = visitor.account_id()
-    _, conversation = await replies().placed(reply_id, account_id)
-    model = _model((await request.form).get("model", "") or conversation.model)
+    reply, conversation = await replies().placed(reply_id, account_id)
+    own = reply.model if reply.side and current_catalog().find(reply.model) else ""
+    model = _model((await request.form).get("model", "") or own or conversation.model)
     current_generations().admit()
     return await current_generations().unbroken(_begin_again(reply_id, account_id, model))
 
@@ -68,7 +73,8 @@ async def resume(reply_id: str) -> Started:
 async def _begin(draft: Draft, account_id: str, conversation_id: str) -> Started:
     started = await replies().begin(draft, account_id, conversation_id, now(), _limits())
     if started.fresh:
-        _start(started, draft.model, account_id)
+        for reply, model in zip(started.reply.sides, draft.models, strict=True):
+            _start(replace(started, reply=reply), model, account_id)
     return started
 
 
@@ -108,12 +114,23 @@ def _limits() -> Limits:
     return Limits(at_once=settings.limit_replies, a_minute=settings.limit_sends)
 
 
-def _draft(form: MultiDict[str, str], model_id: str = "") -> Draft:
+def _draft(form: MultiDict[str, str], otherwise: str = "") -> Draft:
+    """`otherwise`: the id of the model for a form that names none."""
     key = form.get("key", "")
     if len(key) > LONGEST_KEY or not key.isprintable():
         raise Invalid("This form is damaged. Reload the page and send again.")
-    model = _model(model_id or form.get("model", ""))
-    return Draft(clean_prompt(form.get("text", "")), model, key, parent=form.get("parent", ""))
+    model, *others = _models(form.getlist("model"), otherwise)
+    text, parent = clean_prompt(form.get("text", "")), form.get("parent", "")
+    return Draft(text, model, key, parent=parent, others=tuple(others))
+
+
+def _models(named: list[str], otherwise: str) -> list[Model]:
+    wanted = [each for each in named if each] or [otherwise]
+    if len(wanted) > MOST_SIDES:
+        raise Invalid("Up to three models can answer side by side.")
+    if len(set(wanted)) < len(wanted):
+        raise Invalid("Choose each model only once.")
+    return [_model(each) for each in wanted]
 
 
 def _model(model_id: str) -> Model:

@@ -1,11 +1,15 @@
 -- name: by_key
--- The message that a form's key already made, with its first reply.
+-- The message that a form's key already made, with the replies it began: the first of each side.
 SELECT q.id AS question_id, q.conversation_id, q.text, a.id AS reply_id
   FROM messages q
   JOIN messages a ON a.parent_id = q.id
+  JOIN replies r ON r.id = a.id
  WHERE q.account_id = :account_id AND q.key = :key
- ORDER BY a.seq
- LIMIT 1;
+   AND NOT EXISTS (SELECT 1
+                     FROM messages earlier
+                     JOIN replies e ON e.id = earlier.id
+                    WHERE earlier.parent_id = q.id AND earlier.seq < a.seq AND e.side = r.side)
+ ORDER BY r.side;
 
 -- name: conversation
 SELECT id, title, model, leaf_id, pinned, archived, updated_at
@@ -13,9 +17,10 @@ SELECT id, title, model, leaf_id, pinned, archived, updated_at
  WHERE id = :id AND account_id = :account_id;
 
 -- name: running
-SELECT id, conversation_id
-  FROM replies
- WHERE account_id = :account_id AND state IN ('pending', 'streaming');
+SELECT r.id, r.conversation_id, r.side, COALESCE(m.parent_id, '') AS parent_id
+  FROM replies r
+  JOIN messages m ON m.id = r.id
+ WHERE r.account_id = :account_id AND r.state IN ('pending', 'streaming');
 
 -- name: add_conversation
 INSERT INTO conversations
@@ -32,10 +37,10 @@ VALUES (:id, :conversation_id, :account_id, CAST(:parent_id AS TEXT), :role, :te
 INSERT INTO replies
   (id, conversation_id, account_id, model, model_name, state, reason, epoch, worker,
    input_tokens, output_tokens, cached_tokens, reasoning_tokens,
-   input_price, cached_price, output_price, started_at)
+   input_price, cached_price, output_price, started_at, side)
 VALUES (:id, :conversation_id, :account_id, :model, :model_name, 'pending', '', 1, :worker,
         0, 0, 0, 0, CAST(:input_price AS INTEGER), CAST(:cached_price AS INTEGER),
-        CAST(:output_price AS INTEGER), :now);
+        CAST(:output_price AS INTEGER), :now, :side);
 
 -- name: turn_to
 -- What the conversation shows from now on.
@@ -48,7 +53,7 @@ UPDATE conversations
 SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
        r.state, r.reason, r.model, r.model_name,
        r.input_tokens, r.cached_tokens, r.output_tokens, r.reasoning_tokens, r.cost, r.estimated,
-       r.since, r.asked, r.reasoning, r.thought_ms,
+       r.since, r.asked, r.reasoning, r.thought_ms, r.side,
        c.id AS place_id, c.title, c.model AS picked, c.leaf_id, c.pinned, c.archived, c.updated_at
   FROM replies r
   JOIN messages m ON m.id = r.id

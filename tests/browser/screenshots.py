@@ -129,6 +129,7 @@ async def _conversations(page: Page, upstream: Upstream, shot_as: Shot) -> None:
     await page.click("#model")
     await shot_as("5-picker")
     await page.keyboard.press("Escape")
+    await _side_by_side(page, upstream, shot_as)
     await page.goto(base)
     await page.wait_for_selector(BOX)
     held = asyncio.Event()
@@ -148,6 +149,23 @@ async def _conversations(page: Page, upstream: Upstream, shot_as: Shot) -> None:
     await _send(page, "And with asyncio?")
     await answered(page, 2)
     await shot_as("9-failed")
+
+
+async def _side_by_side(page: Page, upstream: Upstream, shot_as: Shot) -> None:
+    held = asyncio.Event()
+    upstream.will(
+        Answer([SHORT, " Nobody"], held=held, model="tiny"), Answer([LONG], model="large")
+    )
+    await page.click(".compare > button")
+    await page.locator("#compare select").first.select_option("openai/large")
+    await shot_as("5-compare")
+    await page.keyboard.press("Escape")
+    await _send(page, "And what is the difference?")
+    await page.wait_for_selector(".side:nth-child(2) [data-state=complete]", state="attached")
+    await page.locator(".sides").evaluate("columns => columns.scrollIntoView()")
+    await shot_as("5-sides")
+    held.set()
+    await page.wait_for_selector("#send .send")
 
 
 async def _send(page: Page, text: str) -> None:
