@@ -30,6 +30,8 @@ TABLES = (  # each after those that it refers to; a test compares them with the 
     Table("replies", ("id",), blank=("worker", "stop_asked")),  # nobody writes in a copy
     Table("reply_chunks", ("reply_id", "seq")),
     Table("model_lists", ("endpoint",)),
+    Table("usage_counters", ("account_id", "meter", "window_start")),
+    Table("usage_events", ("reply_id", "epoch", "meter")),
 )
 
 

@@ -11,11 +11,15 @@ End = Literal["complete", "stopped", "interrupted", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a reply ended. `reason`: the provider's word for a good end, the kind of a bad one."""
+    """How a reply ended. `reason`: the provider's word for a good end, the kind of a bad one.
+
+    `counted`: whether what it reserved is used: it came to its end, or something of it was shown.
+    """
 
     state: End
     reason: str = ""
     spent: Spent = field(default_factory=Spent)
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

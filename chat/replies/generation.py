@@ -91,14 +91,14 @@ class Generation:
             async for event in events:
                 if isinstance(event, TextDelta):
                     if self._take(event.text):
-                        return Ending("complete", "too_long")
+                        return Ending("complete", "too_long", counted=True)
                 elif isinstance(event, ReasoningDelta):
                     self._thought += len(event.text.encode())
                 elif isinstance(event, Usage):
                     self._usage = event
                 elif isinstance(event, Done):
                     reason = event.reason
-        return Ending("complete", reason)
+        return Ending("complete", reason, counted=True)
 
     def _take(self, text: str) -> bool:
         """True when the reply has reached its longest size."""
@@ -133,7 +133,9 @@ class Generation:
     async def _finish(self, ending: Ending) -> None:
         try:
             text, html = await self.live.finish()
-            ending = replace(ending, spent=await self._spent(text[self._had :]))
+            came = self._size > self._had or self._thought > 0
+            used = await self._spent(text[self._had :])
+            ending = replace(ending, spent=used, counted=ending.counted or came)
             await self._store(text, html, ending)
         finally:  # whoever waits for the end must not wait for ever
             self.live.end(ending)

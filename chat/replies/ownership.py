@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from chat.replies.domain import Ending
+from chat.replies.domain import End, Ending
 from chat.replies.prompt import newest
 from chat.replies.writing import Progress, Unfinished, WritingRepository
 from chat.usage.domain import Spent, spent
@@ -59,7 +59,9 @@ class Ownership:
         text = "".join(body for _, body in progress.parts)
         html = await asyncio.to_thread(_rendered, text)
         used = await self._used(left.reply_id, progress)
-        ending = Ending("stopped" if left.stop_asked else "interrupted", spent=used)
+        state: End = "stopped" if left.stop_asked else "interrupted"
+        came = any(body for seq, body in progress.parts if seq > 0)
+        ending = Ending(state, spent=used, counted=came)
         await self._replies.end(left.reply_id, left.epoch, text, html, ending, self._clock())
         del self._left[left.reply_id]
 

@@ -44,14 +44,14 @@ class ReplyRepository:
         """Stores the question and its pending reply in one transaction.
 
         An empty `conversation_id` begins a conversation. Errors: NotFound, Conflict (the key with
-        another text, or a reply is still being written there), OverLimit.
+        another text, or a reply is still being written there), OverLimit, ModelNotInPlan.
         """
 
         async def begin(tx: Transaction) -> Started:
             await tx.lock(f"begin {account_id}")
             if draft.key and (known := await self._known(tx, draft, account_id, conversation_id)):
                 return known
-            await admit(tx, account_id, conversation_id, now, limits)
+            reserved = await admit(tx, account_id, conversation_id, now, limits, [draft.model])
             question, reply = _messages(draft, now)
             if conversation_id:
                 row = await tx.one(SQL["conversation"], id=conversation_id, account_id=account_id)
@@ -62,6 +62,7 @@ class ReplyRepository:
                 conversation = await _add_conversation(tx, draft, account_id, now)
             await _add(tx, conversation, question, account_id, draft.key or None)
             await self._add_reply(tx, conversation, reply, account_id, draft.model)
+            await reserved.hold(tx, reply.id, 1, draft.model)
             conversation = await _turn_to(tx, conversation, reply, account_id, now)
             await tx.run(ACCOUNTS["set_model"], account_id=account_id, model=draft.model.id)
             return Started(conversation, question, reply, fresh=True)
@@ -78,9 +79,10 @@ class ReplyRepository:
             old, conversation = await _placed(tx, reply_id, account_id)
             if old.running:
                 raise Conflict("This answer is still being written. Stop it first.")
-            await admit(tx, account_id, conversation.id, now, limits)
+            reserved = await admit(tx, account_id, conversation.id, now, limits, [model])
             reply = _reply_to(old.parent_id or "", model, now)
             await self._add_reply(tx, conversation, reply, account_id, model)
+            await reserved.hold(tx, reply.id, 1, model)
             after = await _turn_to(tx, conversation, reply, account_id, now)
             return Started(after, old, reply, fresh=True)
 
@@ -96,7 +98,7 @@ class ReplyRepository:
             old, conversation = await _placed(tx, reply_id, account_id)
             if not (old.running or old.continuable):
                 raise Conflict("There is nothing to continue here. Retry instead.")
-            await admit(tx, account_id, conversation.id, now, limits)
+            reserved = await admit(tx, account_id, conversation.id, now, limits, [model])
             if await tx.all(SQL["followed"], id=reply_id, account_id=account_id):
                 raise Conflict("The conversation went on after this answer. Retry it instead.")
             row = await tx.one(
@@ -106,6 +108,7 @@ class ReplyRepository:
                 worker=self._db.worker,
                 **_prices(model),
             )
+            await reserved.hold(tx, old.id, row["epoch"], model)
             after = await _turn_to(tx, conversation, old, account_id, now)
             reply = replace(old, state="streaming", reason="")
             before = Ending(cast(End, old.state), old.reason)
