@@ -6,6 +6,8 @@ from quart import Blueprint, Response, request
 from quart_auth import login_required
 
 from chat.accounts import visitor
+from chat.billing import current as billing
+from chat.billing.refusals import REFUSALS, Shortage
 from chat.conversations.composing import Edit
 from chat.conversations.composing import edit as form_of
 from chat.conversations.domain import Conversation
@@ -36,11 +38,15 @@ async def add(message_id: str) -> Answer:
         if partial():
             raise
         form = form_of(message_id, (await request.form).get("text", text))
+        if isinstance(error, REFUSALS):
+            return marked(await _page(conversation, form, billing.shortage(error)), error)
         refused = replace(form, problem=sentence(error), code=error.code)
         return marked(await _page(conversation, refused), error)
     return elsewhere(through(conversation.id, started.question.id))
 
 
-async def _page(conversation: Conversation, form: Edit) -> Response:
-    context = await whole(conversation, at=form.message_id)
+async def _page(
+    conversation: Conversation, form: Edit, shortage: Shortage | None = None
+) -> Response:
+    context = await whole(conversation, at=form.message_id) | {"shortage": shortage}
     return await page("conversations/show.html", history=await history(), edit=form, **context)

@@ -11,6 +11,8 @@ from quart import (
 from quart_auth import login_required
 
 from chat.accounts import visitor
+from chat.billing import current as billing
+from chat.billing.refusals import REFUSALS, Refusal
 from chat.conversations.composing import composer
 from chat.conversations.domain import Conversation, Message
 from chat.conversations.picking import picker
@@ -102,7 +104,10 @@ async def stop(reply_id: str) -> Answer:
 @login_required
 async def retry(reply_id: str) -> Answer:
     last = await _is_last(reply_id)
-    started = await sending.retry(reply_id)
+    try:
+        started = await sending.retry(reply_id)
+    except REFUSALS as error:
+        return await _short(error, reply_id)
     if not last:  # what came after the old answer is on another branch now
         return elsewhere(through(started.conversation.id, started.reply.id))
     return await changed(
@@ -117,7 +122,10 @@ async def retry(reply_id: str) -> Answer:
 @blueprint.post("/replies/<reply_id>/continuation")
 @login_required
 async def resume(reply_id: str) -> Answer:
-    started = await sending.resume(reply_id)
+    try:
+        started = await sending.resume(reply_id)
+    except REFUSALS as error:
+        return await _short(error, reply_id)
     return await changed(
         "replies/_replaced.html",
         page=_anchor(started),
@@ -130,11 +138,21 @@ async def resume(reply_id: str) -> Answer:
 async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> Answer:
     """The page that the form was on, with everything typed in it, and the reason."""
     form = await request.form
-    context["composer"] = context["composer"].refused(
-        form.get("text", ""), sentence(error), error.code
-    )
+    text, said, code = form.get("text", ""), sentence(error), error.code
+    if isinstance(error, REFUSALS):
+        context["shortage"], said, code = billing.shortage(error, text), "", ""
+    context["composer"] = context["composer"].refused(text, said, code)
     context["picker"] = picker(context.get("conversation"), form.get("model", ""))
     return marked(await page(template, history=await history(), **context), error)
+
+
+async def _short(error: Refusal, reply_id: str) -> Answer:
+    """The reply as it is, and below the composer why there is no other one."""
+    if partial():
+        raise error
+    _, conversation = await replies().placed(reply_id, visitor.account_id())
+    context = await whole(conversation, at=reply_id) | {"shortage": billing.shortage(error)}
+    return marked(await page("conversations/show.html", history=await history(), **context), error)
 
 
 async def _ended(reply: Message, conversation: Conversation) -> dict[str, Any]:

@@ -1,14 +1,20 @@
 """From a form to a reply that is being written: the one way in, for sends and retries."""
 
+from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from quart import request
 from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
+from chat.billing import current as billing
+from chat.billing.refusals import REFUSALS
 from chat.conversations.domain import Conversation, Message
 from chat.conversations.picking import picker
-from chat.errors import Invalid
+from chat.conversations.views import conversations
+from chat.errors import Invalid, Unavailable
 from chat.providers.domain import Model, Prompt, Provider
 from chat.replies.admission import Limits
 from chat.replies.domain import Started
@@ -30,10 +36,10 @@ async def send(conversation_id: str = "") -> Started:
 
     Errors: Invalid, Conflict, OverLimit, NotFound, Unavailable; nothing is stored then.
     """
-    draft = _draft(await request.form)
-    current_generations().admit()
-    work = _begin(draft, visitor.account_id(), conversation_id)
-    return await current_generations().unbroken(work)
+    form = await request.form
+    picked = "" if form.get("model") else await _picked(conversation_id)
+    draft = _draft(form, picked)
+    return await _carried_out(_begin(draft, visitor.account_id(), conversation_id), conversation_id)
 
 
 async def edit(message_id: str, conversation: Conversation) -> Started:
@@ -41,9 +47,7 @@ async def edit(message_id: str, conversation: Conversation) -> Started:
     form = await request.form
     model = form.get("model", "") or picker(conversation).chosen.id
     draft = replace(_draft(form, model), parent="", instead_of=message_id)
-    current_generations().admit()
-    work = _begin(draft, visitor.account_id(), conversation.id)
-    return await current_generations().unbroken(work)
+    return await _carried_out(_begin(draft, visitor.account_id(), conversation.id), conversation.id)
 
 
 async def retry(reply_id: str) -> Started:
@@ -51,16 +55,40 @@ async def retry(reply_id: str) -> Started:
     account_id = visitor.account_id()
     _, conversation = await replies().placed(reply_id, account_id)
     model = _model((await request.form).get("model", "") or conversation.model)
-    current_generations().admit()
-    return await current_generations().unbroken(_begin_again(reply_id, account_id, model))
+    return await _carried_out(_begin_again(reply_id, account_id, model), conversation.id)
 
 
 async def resume(reply_id: str) -> Started:
     """The same answer goes on where it was cut off, by the model that began it."""
     account_id = visitor.account_id()
-    model = _model((await replies().get(reply_id, account_id)).model)
-    current_generations().admit()
-    return await current_generations().unbroken(_begin_on(reply_id, account_id, model))
+    reply, conversation = await replies().placed(reply_id, account_id)
+    model = _model(reply.model)
+    return await _carried_out(_begin_on(reply_id, account_id, model), conversation.id)
+
+
+async def _carried_out(work: Coroutine[Any, Any, Started], place: str) -> Started:
+    """To its end, unless this process is leaving; then the page shows what is left of the plan."""
+    try:
+        current_generations().admit()
+    except Unavailable:
+        work.close()
+        raise
+    try:
+        return await current_generations().unbroken(work)
+    except REFUSALS as refusal:
+        refusal.place = place
+        raise
+    finally:
+        with suppress(Unavailable):  # what was stored is stored; the meter can wait
+            await billing.renew()
+
+
+async def _picked(conversation_id: str) -> str:
+    """A locked model is a disabled option, which no form sends: it is refused, not replaced."""
+    if not conversation_id:
+        return ""
+    found = await conversations().get(conversation_id, visitor.account_id())
+    return picker(found).chosen.id
 
 
 async def _begin(draft: Draft, account_id: str, conversation_id: str) -> Started:
@@ -96,7 +124,8 @@ def _start(started: Started, model: Model, account_id: str) -> None:
 
 def _limits() -> Limits:
     settings = current_settings()
-    return Limits(at_once=settings.limit_replies, a_minute=settings.limit_sends)
+    plans = billing.current_plans()
+    return Limits(at_once=settings.limit_replies, a_minute=settings.limit_sends, plans=plans)
 
 
 def _draft(form: MultiDict[str, str], model_id: str = "") -> Draft:
@@ -108,8 +137,7 @@ def _draft(form: MultiDict[str, str], model_id: str = "") -> Draft:
 
 
 def _model(model_id: str) -> Model:
-    catalog = current_catalog()
-    model = catalog.find(model_id) if model_id else catalog.default()
+    model = current_catalog().find(model_id) if model_id else billing.default_model()
     if model is None:
         raise Invalid("This model is not offered here. Choose one from the list.")
     return model
