@@ -11,6 +11,7 @@ from chat.billing.access import Access, access
 from chat.billing.plans import Plans
 from chat.billing.refusals import Meter, ModelNotInPlan, QuotaExceeded, Refusal, Shortage
 from chat.providers.domain import Model
+from chat.providers.guide import MODEL as GUIDE
 from chat.web.current import current_catalog, current_db, current_settings, now
 from chat.web.failures import sentence
 
@@ -113,6 +114,7 @@ def _others(error: Refusal) -> list[Model]:
     answering = (group for group in offer.groups if not group.trouble)
     found = [default_model(), *(model for group in answering for model in group.models)]
     fitting = {each.id: each for each in found if allowed(each) and _fits(each, error)}
+    fitting.pop(GUIDE.id, None)  # it answers nothing of what people ask
     return list(fitting.values())[:OTHERS]
 
 

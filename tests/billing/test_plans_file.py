@@ -122,7 +122,8 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     """
     assert mistakes(tmp_path, text) == [
         "grace_days must be a whole number from 0 to 365, not -1.",
-        "[plans.Free] must be called by small letters, digits, hyphens and underscores, 40 at most.",
+        "[plans.Free] must be called by small letters, digits, hyphens and underscores,"
+        " 40 at most.",
         "[plans.Free] name must be a line of text, not 7.",
         '[plans.Free] window must be "day", "period" or a number of seconds.',
         '[plans.Free] models must be a list of patterns, such as ["openai/*", "*-mini"].',
