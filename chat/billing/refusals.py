@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chat.billing.plans import Plan
 from chat.errors import Forbidden, OverLimit
 from chat.providers.domain import Model
-from chat.web.filters import moment, number
+from chat.web.filters import minute, number
 from chat.web.i18n import N_, gettext
 
 SPENT = {
@@ -66,7 +66,7 @@ class QuotaExceeded(OverLimit):
             limit=number(meter.limit or 0),
             left=number(meter.left),
             count=number(wanted),
-            until=moment(meter.resets_at),
+            until=minute(meter.resets_at),
         )
 
 
