@@ -31,7 +31,7 @@ class Model:
     max_output: int = 0
     reasons: bool = False  # whether it is known to think before it answers
     sees: bool = False  # whether it is known to read images
-    plan: str = ""  # the one it belongs to, as the operator calls it; nothing asks for it yet
+    plan: str = ""  # the key of the one from which on it is to be had; '' for all
     price: Price | None = None
 
     @property

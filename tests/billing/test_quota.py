@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 
+from chat.billing import current
 from chat.billing.plans import plans
 from chat.settings import read
+from chat.web.templating import render
 from tests.billing.conftest import Books, PlannedSite, plans_file
 from tests.billing.test_windows import at
 from tests.people import Answer as Page
@@ -355,6 +358,27 @@ async def test_the_words_are_the_reader_s(
     )
 
     assert "2 de jun. de 2026" in notice(page)
+
+
+async def test_other_pages_can_show_every_meter_and_ask_for_the_limits_of_files(
+    planned: PlannedSite, people: Callable[..., Person], upstream: Upstream
+) -> None:
+    site = await planned("output_tokens = 9_000\nparallel = 2\nupload_bytes = 5\nupload_files = 0")
+    ada, account = await owner(site, people)
+    await said(ada, upstream, "Hello")
+
+    async with site.app.test_request_context("/"):
+        found = await current.meters(account)
+        html = BeautifulSoup(render("billing/_meters.html", meters=found), "html.parser")
+        limits = await current.upload_limits(account)
+
+    names = ("data-meter", "data-used", "data-limit")
+    assert [tuple(each[name] for name in names) for each in html.select("[data-meter]")] == [
+        ("messages", "1", ""),
+        ("output_tokens", "4", "9000"),
+        ("parallel", "0", "2"),
+    ]
+    assert limits == (5, 0, None)
 
 
 @pytest.fixture(autouse=True)
