@@ -21,6 +21,7 @@ SPENT = {
 TOO_FEW = N_(
     "That takes %(count)s messages, and your plan has %(left)s left. They renew on %(until)s (UTC)."
 )
+NEVER = N_("Your plan writes %(limit)s answers at once, and that takes %(count)s.")
 ONE = N_("Your plan writes one answer at a time. Wait for it to end.")
 LOCKED = N_("%(model)s is not part of your plan. %(plan)s has it.")
 NOWHERE = N_("%(model)s is not part of your plan.")
@@ -106,6 +107,8 @@ class Shortage:
 
 
 def _spent(meter: Meter, wanted: int) -> str:
+    if meter.key == "parallel" and wanted > (meter.limit or 0):
+        return NEVER
     if meter.key == "parallel" and meter.limit == 1:
         return ONE
     if meter.key == "messages" and wanted > 1 and meter.left:

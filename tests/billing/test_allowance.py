@@ -95,6 +95,27 @@ async def test_three_side_by_side_with_two_left_are_refused_as_a_whole(books: Bo
     assert await books.used(account) == {"messages": 5}
 
 
+@pytest.mark.parametrize(
+    ("limit", "running", "wanted", "said"),
+    [
+        (1, 1, 1, "Your plan writes one answer at a time. Wait for it to end."),
+        (4, 3, 2, "Your plan writes 4 answers at once. Wait for one to end."),
+        (2, 0, 3, "Your plan writes 2 answers at once, and that takes 3."),
+        (2, 0, 2, ""),
+        (None, 99, 3, ""),
+    ],
+)
+def test_a_plan_says_how_many_are_written_at_once(
+    limit: int | None, running: int, wanted: int, said: str
+) -> None:
+    try:
+        allowance.check_parallel(access(parallel=limit), running, wanted, 0)
+    except QuotaExceeded as error:
+        assert str(error) == said
+    else:
+        assert not said
+
+
 async def test_a_day_ends_at_midnight_utc(books: Books) -> None:
     account, found = await books.account(), access(messages=1)
     last = at("2026-03-31T23:59:59.999")

@@ -9,7 +9,7 @@ from chat.providers.domain import Model
 from chat.providers.guide import MODEL as GUIDE
 from chat.providers.offer import Group, offer
 from chat.settings import BadSettings, read
-from tests.test_commands import refused, run
+from tests.test_commands import Done, refused, run
 
 EXAMPLE = Path("chat/billing/plans.example.toml")
 STRIPE = {
@@ -185,16 +185,18 @@ def test_the_check_says_the_mistakes_of_both_files(tmp_path: Path) -> None:
     models, own = tmp_path / "models.toml", tmp_path / "plans.toml"
     models.write_text("speed = 9")
     own.write_text(f"{FREE}speed = 9")
-    env = {"MODELS_FILE": str(models), "PLANS_FILE": str(own)}
 
-    assert run("check", data=tmp_path, **env).stderr.splitlines() == [
+    def told(command: str) -> Done:
+        return run(command, data=tmp_path, MODELS_FILE=str(models), PLANS_FILE=str(own))
+
+    assert told("check").stderr.splitlines() == [
         f"{models}: speed is not known here.",
         f"{own}: [plans.free] speed is not known here.",
     ]
     own.write_text(FREE)
     models.write_text('[models."openai/x"]\nplan = "gold"')
     for command in ("check", "serve"):
-        assert refused(run(command, data=tmp_path, **env)) == (
+        assert refused(told(command)) == (
             f"{models}: [models.\"openai/x\"] plan must be one of free, not 'gold'."
         )
 
