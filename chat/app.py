@@ -12,6 +12,9 @@ from chat.accounts import routes as accounts
 from chat.accounts import visitor
 from chat.accounts.repository import SessionRepository
 from chat.accounts.throttle import Throttle
+from chat.billing import allowance, refused
+from chat.billing import current as billing
+from chat.billing.plans import said
 from chat.conversations import routes as conversations
 from chat.conversations.measures import Measures
 from chat.conversations.model_lists import ModelLists
@@ -19,7 +22,7 @@ from chat.db.connect import connect
 from chat.db.database import Database
 from chat.db.place import take_place
 from chat.providers.catalog import Catalog
-from chat.providers.declared import Declared, declared
+from chat.providers.declared import Declared
 from chat.providers.embedded import Embedded
 from chat.replies import editing, watching
 from chat.replies import routes as replies
@@ -32,22 +35,25 @@ from chat.web.current import Clock, Parts, system_clock
 from chat.web.health import blueprint as health
 from chat.web.templating import Templates
 
-SWEEP_EVERY = 3_600.0  # seconds
+SWEEP_EVERY = 300.0  # seconds
 log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
     """The app of these settings; its database is opened when it starts to serve."""
-    said = declared(settings)
+    models, plans = said(settings)
     app = Quart("chat", template_folder=None, static_folder=None)
     app.secret_key = secret_key(settings)
     # The guard counts bodies, and times them by their pace: slow is not broken.
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, PROVIDE_AUTOMATIC_OPTIONS=False)
     _set_up_templates(app)
-    _set_up_parts(app, settings, said, clock)
+    app.extensions["plans"] = plans
+    _set_up_parts(app, settings, models, clock)
     visitor.extension(settings).init_app(app)
     app.before_request(visitor.resolve)
+    app.before_request(billing.resolve)
     failures.register(app)
+    refused.register(app)
     app.register_error_handler(Unauthorized, accounts.ask_to_log_in)
     for blueprint in (
         health,
@@ -72,7 +78,12 @@ async def drain(app: Quart) -> None:
 def _set_up_templates(app: Quart) -> None:
     bundle = app.extensions["assets"] = assets.Assets()
     app.extensions["templates"] = Templates(
-        bundle, lambda: {"account": visitor.account(), "language": i18n.language()}
+        bundle,
+        lambda: {
+            "account": visitor.account(),
+            "language": i18n.language(),
+            "nearly": billing.nearly,
+        },
     )
 
 
@@ -109,9 +120,10 @@ def _set_up_parts(app: Quart, settings: Settings, said: Declared, clock: Clock) 
 
 
 async def _sweep(db: Database, clock: Clock) -> None:
-    """Sessions that have ended, and tries that no limit counts any more."""
+    """Sessions that have ended, tries that no limit counts any more, reservations of nothing."""
     await SessionRepository(db).end_old(clock())
     await Throttle(db, clock()).forget()
+    await allowance.sweep(db, clock())
 
 
 async def _sweep_forever(db: Database, clock: Clock) -> None:

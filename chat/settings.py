@@ -60,6 +60,10 @@ class Settings:
     openrouter_api_key: str
     ollama_host: str
     models_file: Path | None  # more endpoints, and what is said of models (`providers/declared.py`)
+    plans_file: Path | None  # what accounts may use, and what that costs (`billing/plans.py`)
+    stripe_secret_key: str
+    stripe_webhook_secret: str
+    stripe_price_id: str
     embedded_model: str  # auto, off, or a path
     sign_up: str  # open, invited, closed
     trusted_proxies: int  # hops whose forwarding headers count
@@ -112,7 +116,7 @@ def read(env: Mapping[str, str]) -> Settings:
     reader = _Reader(env)
     data = Path(reader.text("DATA", "data")).absolute()
     host, port = reader.text("HOST", "127.0.0.1"), reader.number("PORT", 5001, 0, 65535)
-    models_file = reader.text("MODELS_FILE", "")
+    models_file, plans_file = reader.text("MODELS_FILE", ""), reader.text("PLANS_FILE", "")
     railway = env.get("RAILWAY_PUBLIC_DOMAIN", "")
     public_url = reader.text("PUBLIC_URL", f"https://{railway}" if railway else "")
     settings = Settings(
@@ -133,6 +137,10 @@ def read(env: Mapping[str, str]) -> Settings:
         openrouter_api_key=reader.checked("OPENROUTER_API_KEY", "", _key),
         ollama_host=reader.text("OLLAMA_HOST", "").rstrip("/"),
         models_file=Path(models_file).absolute() if models_file else None,
+        plans_file=Path(plans_file).absolute() if plans_file else None,
+        stripe_secret_key=reader.text("STRIPE_SECRET_KEY", ""),
+        stripe_webhook_secret=reader.text("STRIPE_WEBHOOK_SECRET", ""),
+        stripe_price_id=reader.text("STRIPE_PRICE_ID", ""),
         embedded_model=reader.checked("EMBEDDED_MODEL", "auto", _embedded),
         sign_up=reader.choice("SIGN_UP", "open", "invited", "closed"),
         trusted_proxies=reader.number("TRUSTED_PROXIES", 0, 0, 10),

@@ -9,10 +9,13 @@ from markupsafe import Markup
 from quart import url_for
 
 from chat.accounts import visitor
+from chat.billing import current as billing
+from chat.billing.plans import Plan, Plans
 from chat.conversations.domain import Conversation
 from chat.providers.domain import Model, Price
 from chat.providers.offer import Group, Offer
 from chat.web.current import current_catalog
+from chat.web.failures import sentence
 from chat.web.i18n import gettext, language, locale
 from chat.web.templating import render
 
@@ -25,10 +28,10 @@ SIDES = 2  # models beside the chosen one
 class Picker:
     """`options`: HTML of all groups; in a `long` list the first one holds what is likely wanted.
 
-    `url`: where a switch is posted. `trouble`: a sentence when the chosen model is not there;
-    `left_out`: one when it will not be sent all of the conversation. `sides`: options of two lists
-    more, for models that answer beside the chosen one; of a long list they hold what is likely
-    wanted.
+    `url`: where a switch is posted. `trouble`: a sentence when the chosen model is not there, or
+    locked; `left_out`: one when it will not be sent all of the conversation. `sides`: options of
+    two lists more, for models that answer beside the chosen one; of a long list they hold what is
+    likely wanted.
     """
 
     options: Markup
@@ -58,13 +61,16 @@ def picker(
     offer, last = catalog.offer(), account.model if account else ""
     wanted = model_id or (conversation.model if conversation else last)
     found = catalog.find(wanted) if wanted else None
-    chosen = found or offer.default
+    default = billing.default_model()
+    if found and not (conversation or billing.allowed(found)):
+        found = None  # nobody begins with a model that is locked
+    chosen = found or default
     if conversation:
         url = url_for("conversations.model", conversation_id=conversation.id)
     else:
         url = url_for("conversations.default_model")
     return Picker(
-        options=_searched(offer, chosen, last) if offer.long else _shown(offer, chosen),
+        options=_searched(offer, chosen, last, default) if offer.long else _shown(offer, chosen),
         long=offer.long,
         count=len(offer.models),
         chosen=chosen,
@@ -109,20 +115,21 @@ def _class(price: Price) -> str:
     return "$" * (1 + sum(usual >= least for least in CLASSES))
 
 
-def _searched(offer: Offer, chosen: Model, last: str) -> Markup:
-    """What is likely wanted, then everything; the rendering of that does not depend on who asks."""
-    likely = {each.id: each for each in (chosen, offer.models.get(last), offer.default) if each}
+def _searched(offer: Offer, chosen: Model, last: str, default: Model) -> Markup:
+    """What is likely wanted, then everything; of that depends only on the plan who asks."""
+    likely = {each.id: each for each in (chosen, offer.models.get(last), default) if each}
     first = Group(gettext("Used last, and the default"), tuple(likely.values()))
-    return _options((first,), chosen) + _all(offer, language())
+    plans, plan = billing.current_plans(), billing.standing().access.plan
+    return _options((first,), chosen) + _all(offer, language(), plans, plan)
 
 
 def _beside(offer: Offer, named: str, likely: Sequence[str], all_sides: bool) -> Markup:
     model = offer.models.get(named)
     if not offer.long or all_sides:
-        return _options(offer.groups, model) if model else _all(offer, language())
-    found = {
-        id: offer.models[id] for id in (named, *likely, offer.default.id) if id in offer.models
-    }
+        plans, plan = billing.current_plans(), billing.standing().access.plan
+        return _options(offer.groups, model) if model else _all(offer, language(), plans, plan)
+    default = billing.default_model()
+    found = {id: offer.models[id] for id in (named, *likely, default.id) if id in offer.models}
     return _options((Group(gettext("Used last, and the default"), tuple(found.values())),), model)
 
 
@@ -139,9 +146,9 @@ def _with(offer: Offer, chosen: Model) -> tuple[Group, ...]:
     return (Group(chosen.provider, (chosen,), trouble), *others)
 
 
-@lru_cache(8)
-def _all(offer: Offer, tag: str) -> Markup:
-    """Made once for each state of the catalogue and each language: there may be thousands."""
+@lru_cache(16)
+def _all(offer: Offer, tag: str, plans: Plans, plan: Plan) -> Markup:
+    """Made once for each state of the catalogue, language and plan: there may be thousands."""
     return _options(offer.groups, None)
 
 
@@ -159,13 +166,23 @@ def _heading(group: Group) -> str:
     return gettext(group.label) + (f" — {reason}" if reason else "")
 
 
-def _option(model: Model) -> tuple[str, str, str]:
-    return model.id, gettext(model.name), about(model)
+def _option(model: Model) -> tuple[str, str, str, str]:
+    return model.id, gettext(model.name), about(model), _lock(model)
+
+
+def _lock(model: Model) -> str:
+    """The plan that has a model which this visitor's has not; '' when it may be asked."""
+    if billing.allowed(model):
+        return ""
+    holder = billing.current_plans().holder(model)
+    return gettext(holder.name) if holder else gettext("Locked")
 
 
 def _trouble(offer: Offer, chosen: Model, gone: str) -> str:
     if gone:
         return gettext("%(model)s is not offered any more.", model=gone.partition("/")[2])
+    if not billing.allowed(chosen):
+        return sentence(billing.lock(chosen))
     kind = offer.down.get(chosen.endpoint, "")
     return f"{gettext(chosen.provider)}: {_reason(kind)}" if kind else ""
 

@@ -1,6 +1,7 @@
 """The new conversation, the history, and one conversation."""
 
 from dataclasses import replace
+from typing import Any
 
 from quart import Blueprint, request, url_for
 from quart_auth import login_required
@@ -10,11 +11,11 @@ from chat.accounts.repository import AccountRepository
 from chat.conversations.domain import Conversation
 from chat.conversations.picking import Picker, picker
 from chat.conversations.views import (
+    choice,
     conversations,
     fresh,
     history,
     left_out,
-    offered,
     through,
     whole,
 )
@@ -43,7 +44,9 @@ async def default_model() -> Answer:
     model = await _chosen_model()
     await AccountRepository(current_db()).set_model(visitor.account_id(), model)
     shown = picker(None, model)
-    return await changed("conversations/_picker.html", page=url_for(".new"), picker=shown)
+    if (text := await _typed()) and not partial():
+        return await _with_text("conversations/new.html", text, fresh() | {"picker": shown})
+    return await changed("conversations/_switched.html", page=url_for(".new"), picker=shown)
 
 
 @blueprint.get("/conversations")
@@ -100,8 +103,10 @@ async def model(conversation_id: str) -> Answer:
     """What the next message will use."""
     chosen = await _chosen_model()
     conversation = await conversations().set_model(conversation_id, visitor.account_id(), chosen)
+    if (text := await _typed()) and not partial():
+        return await _with_text("conversations/show.html", text, await whole(conversation))
     shown = replace(picker(conversation), left_out=await left_out(conversation))
-    return await changed("conversations/_picker.html", page=_url(conversation_id), picker=shown)
+    return await changed("conversations/_switched.html", page=_url(conversation_id), picker=shown)
 
 
 @blueprint.post("/conversations/<conversation_id>/pin")
@@ -144,11 +149,18 @@ async def _header(conversation: Conversation) -> Answer:
     )
 
 
+async def _typed() -> str:
+    """What a refused form held, when another model was chosen without scripts."""
+    return str((await request.form).get("text", ""))
+
+
+async def _with_text(template: str, text: str, context: dict[str, Any]) -> Answer:
+    context["composer"] = replace(context["composer"], text=text)
+    return await page(template, history=await history(), **context)
+
+
 async def _chosen_model() -> str:
-    value = str((await request.form).get("model", ""))
-    if not offered(value):
-        raise Invalid("This model is not offered here. Choose one from the list.")
-    return value
+    return choice(str((await request.form).get("model", "")))
 
 
 async def _is_on() -> bool:

@@ -6,12 +6,14 @@ from typing import Any
 from quart import url_for
 
 from chat.accounts import visitor
+from chat.billing import current as billing
 from chat.conversations.composing import composer
 from chat.conversations.context import boundary, part
 from chat.conversations.domain import Conversation, History, Message
 from chat.conversations.measures import current_measures
 from chat.conversations.picking import picker
 from chat.conversations.repository import ConversationRepository
+from chat.errors import Invalid
 from chat.web.current import current_catalog, current_db, now
 from chat.web.i18n import gettext
 
@@ -128,5 +130,11 @@ def starters() -> list[str]:
     ]
 
 
-def offered(model_id: str) -> bool:
-    return current_catalog().find(model_id) is not None
+def choice(model_id: str) -> str:
+    """A model's id as a form chose it; Invalid when it is not offered, ModelNotInPlan if locked."""
+    model = current_catalog().find(model_id)
+    if model is None:
+        raise Invalid("This model is not offered here. Choose one from the list.")
+    if not billing.allowed(model):
+        raise billing.lock(model)
+    return model.id

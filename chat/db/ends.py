@@ -31,6 +31,8 @@ TABLES = (  # each after those that it refers to; a test compares them with the 
     Table("reply_chunks", ("reply_id", "seq")),
     Table("model_lists", ("endpoint",)),
     Table("model_measures", ("model",)),
+    Table("usage_counters", ("account_id", "meter", "window_start")),
+    Table("usage_events", ("reply_id", "epoch", "meter")),
 )
 
 

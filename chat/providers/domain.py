@@ -33,7 +33,7 @@ class Model:
     context_limit: int = 0  # tokens of the window that may be used, 0 for the usual guard
     reasons: bool = False  # whether it is known to think before it answers
     sees: bool = False  # whether it is known to read images
-    plan: str = ""  # the one it belongs to, as the operator calls it; nothing asks for it yet
+    plan: str = ""  # the key of the one from which on it is to be had; '' for all
     price: Price | None = None
 
     @property

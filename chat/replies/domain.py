@@ -26,7 +26,8 @@ class Ending:
     """How a reply ended. `reason`: the provider's word for a good end, the kind of a bad one.
 
     `since`: the first message that it was asked with, '' for all of them; `asked`: how many tokens
-    that were, by our estimate.
+    that were, by our estimate. `counted`: whether what it reserved is used: it came to its end, or
+    something of it was shown.
     """
 
     state: End
@@ -35,6 +36,7 @@ class Ending:
     since: str = ""
     asked: int = 0
     thoughts: Thoughts = field(default_factory=Thoughts)
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from quart import Blueprint, Response, request
 from quart_auth import login_required
 
 from chat.accounts import visitor
+from chat.billing import current as billing
+from chat.billing.refusals import REFUSALS, Shortage
 from chat.conversations.composing import Edit
 from chat.conversations.composing import edit as form_of
 from chat.conversations.domain import Conversation
@@ -38,6 +40,8 @@ async def add(message_id: str) -> Answer:
             raise
         typed = (await request.form).get("text", text)
         form = form_of(message_id, typed, await _models(message_id))
+        if isinstance(error, REFUSALS):
+            return marked(await _page(conversation, form, billing.shortage(error)), error)
         refused = replace(form, problem=sentence(error), code=error.code)
         return marked(await _page(conversation, refused), error)
     return elsewhere(through(conversation.id, started.question.id))
@@ -50,6 +54,8 @@ async def _models(message_id: str) -> tuple[tuple[str, str], ...]:
     return tuple((model.id, model.name) for model in found if model)
 
 
-async def _page(conversation: Conversation, form: Edit) -> Response:
-    context = await whole(conversation, at=form.message_id)
+async def _page(
+    conversation: Conversation, form: Edit, shortage: Shortage | None = None
+) -> Response:
+    context = await whole(conversation, at=form.message_id) | {"shortage": shortage}
     return await page("conversations/show.html", history=await history(), edit=form, **context)

@@ -117,7 +117,7 @@ class Generation:
             async for event in events:
                 if isinstance(event, TextDelta):
                     if self._take(event.text):
-                        return Ending("complete", "too_long")
+                        return Ending("complete", "too_long", counted=True)
                 elif isinstance(event, ReasoningDelta):
                     self._think(event.text)
                 elif isinstance(event, Echo):
@@ -126,7 +126,7 @@ class Generation:
                     self._usage = event
                 elif isinstance(event, Done):
                     reason = event.reason
-        return Ending("complete", reason)
+        return Ending("complete", reason, counted=True)
 
     def _take(self, text: str) -> bool:
         """True when the reply has reached its longest size."""
@@ -173,11 +173,12 @@ class Generation:
     async def _finish(self, ending: Ending) -> None:
         try:
             text, html = await self.live.finish()
+            came = self._size > self._had or self._thinking.bytes > 0
             ending = await self._measured(ending, text[self._had :])
             self._pause()
             new = self._thinking
             thoughts = Thoughts(self.live.thoughts, new.milliseconds, new.echo)
-            ending = replace(ending, thoughts=thoughts)
+            ending = replace(ending, thoughts=thoughts, counted=ending.counted or came)
             await self._store(text, html, ending)
             if self._asked and self._usage:
                 model, tokens = self._asked.prompt.model, self._asked.tokens

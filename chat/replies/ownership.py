@@ -60,7 +60,9 @@ class Ownership:
         html = await asyncio.to_thread(_rendered, text)
         used = await self._used(left.reply_id, progress)
         state: End = "stopped" if left.stop_asked else "interrupted"
-        ending = Ending(state, spent=used, thoughts=_thoughts(progress))
+        came = any(body or thought for seq, body, thought in progress.parts if seq > 0)
+        thoughts = _thoughts(progress)
+        ending = Ending(state, spent=used, thoughts=thoughts, counted=came)
         await self._replies.end(left.reply_id, left.epoch, text, html, ending, self._clock())
         del self._left[left.reply_id]
 

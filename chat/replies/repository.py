@@ -50,15 +50,14 @@ class ReplyRepository:
         """Stores the question and its pending replies, one for each model, in one transaction.
 
         An empty `conversation_id` begins a conversation. Errors: NotFound, Conflict (the key with
-        another text, or a reply is still being written there), OverLimit.
+        another text, or a reply is still being written there), OverLimit, ModelNotInPlan.
         """
 
         async def begin(tx: Transaction) -> Started:
             await tx.lock(f"begin {account_id}")
             if draft.key and (known := await self._known(tx, draft, account_id, conversation_id)):
                 return known
-            count = len(draft.models)
-            await admit(tx, account_id, conversation_id, now, limits, count=count)
+            reserved = await admit(tx, account_id, conversation_id, now, limits, draft.models)
             question, reply = asked(draft.text, draft.models, now)
             if conversation_id:
                 row = await tx.one(SQL["conversation"], id=conversation_id, account_id=account_id)
@@ -71,6 +70,7 @@ class ReplyRepository:
             # The first model's is stored last: a path through the question leads to the newest.
             for each, model in reversed(list(zip(reply.sides, draft.models, strict=True))):
                 await self._add_reply(tx, conversation, each, account_id, model)
+                await reserved.hold(tx, each.id, 1, model)
             conversation = await _turn_to(tx, conversation, reply, account_id, now)
             await tx.run(ACCOUNTS["set_model"], account_id=account_id, model=draft.model.id)
             return Started(conversation, question, reply, fresh=True)
@@ -90,10 +90,13 @@ class ReplyRepository:
             old, conversation = await _placed(tx, reply_id, account_id)
             if old.running:
                 raise Conflict("This answer is still being written. Stop it first.")
-            await admit(tx, account_id, conversation.id, now, limits, column=old)
+            reserved = await admit(
+                tx, account_id, conversation.id, now, limits, [model], column=old
+            )
             leaf = await _leaf_beside(tx, conversation, old, account_id)
             reply = reply_to(old.parent_id or "", model, now, old.side)
             await self._add_reply(tx, conversation, reply, account_id, model)
+            await reserved.hold(tx, reply.id, 1, model)
             after = await _turn_to(tx, conversation, leaf or reply, account_id, now)
             return Started(after, old, reply, fresh=True)
 
@@ -109,7 +112,9 @@ class ReplyRepository:
             old, conversation = await _placed(tx, reply_id, account_id)
             if not (old.running or old.continuable):
                 raise Conflict("There is nothing to continue here. Retry instead.")
-            await admit(tx, account_id, conversation.id, now, limits, column=old)
+            reserved = await admit(
+                tx, account_id, conversation.id, now, limits, [model], column=old
+            )
             if await tx.all(SQL["followed"], id=reply_id, account_id=account_id):
                 raise Conflict("The conversation went on after this answer. Retry it instead.")
             row = await tx.one(
@@ -119,6 +124,7 @@ class ReplyRepository:
                 worker=self._db.worker,
                 **_prices(model),
             )
+            await reserved.hold(tx, old.id, row["epoch"], model)
             leaf = await _leaf_beside(tx, conversation, old, account_id)
             after = await _turn_to(tx, conversation, leaf or old, account_id, now)
             reply = replace(old, state="streaming", reason="")

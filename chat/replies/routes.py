@@ -12,6 +12,8 @@ from quart import (
 from quart_auth import login_required
 
 from chat.accounts import visitor
+from chat.billing import current as billing
+from chat.billing.refusals import REFUSALS, Refusal
 from chat.conversations.composing import composer
 from chat.conversations.picking import picker
 from chat.conversations.views import (
@@ -121,7 +123,11 @@ async def stop_all(conversation_id: str) -> Answer:
 @login_required
 async def retry(reply_id: str) -> Answer:
     last = await _is_last(reply_id)
-    return await _again(await sending.retry(reply_id), last)
+    try:
+        started = await sending.retry(reply_id)
+    except REFUSALS as error:
+        return await _short(error, reply_id)
+    return await _again(started, last)
 
 
 @blueprint.post("/replies/<reply_id>/continuation")
@@ -129,7 +135,11 @@ async def retry(reply_id: str) -> Answer:
 async def resume(reply_id: str) -> Answer:
     alone = not (await replies().get(reply_id, visitor.account_id())).side
     last = alone or await _is_last(reply_id)
-    return await _again(await sending.resume(reply_id), last)
+    try:
+        started = await sending.resume(reply_id)
+    except REFUSALS as error:
+        return await _short(error, reply_id)
+    return await _again(started, last)
 
 
 async def _again(started: Started, last: bool) -> Answer:
@@ -142,12 +152,22 @@ async def _again(started: Started, last: bool) -> Answer:
 async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> Answer:
     """The page that the form was on, with everything typed in it, and the reason."""
     form = await request.form
-    context["composer"] = context["composer"].refused(
-        form.get("text", ""), sentence(error), error.code
-    )
+    text, said, code = form.get("text", ""), sentence(error), error.code
+    if isinstance(error, REFUSALS):
+        context["shortage"], said, code = billing.shortage(error, text), "", ""
+    context["composer"] = context["composer"].refused(text, said, code)
     model, *sides = form.getlist("model") or [""]
     context["picker"] = picker(context.get("conversation"), model, sides)
     return marked(await page(template, history=await history(), **context), error)
+
+
+async def _short(error: Refusal, reply_id: str) -> Answer:
+    """The reply as it is, and below the composer why there is no other one."""
+    if partial():
+        raise error
+    _, conversation = await replies().placed(reply_id, visitor.account_id())
+    context = await whole(conversation, at=reply_id) | {"shortage": billing.shortage(error)}
+    return marked(await page("conversations/show.html", history=await history(), **context), error)
 
 
 async def _is_last(reply_id: str) -> bool:

@@ -1,16 +1,22 @@
 """From a form to a reply that is being written: the one way in, for sends and retries."""
 
 import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from quart import request
 from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
+from chat.billing import current as billing
+from chat.billing.refusals import REFUSALS
 from chat.conversations.domain import Conversation, Message
 from chat.conversations.measures import current_measures
 from chat.conversations.picking import picker
-from chat.errors import Invalid
+from chat.conversations.views import conversations
+from chat.errors import Invalid, Unavailable
 from chat.providers.domain import Model, Provider
 from chat.replies.admission import Limits
 from chat.replies.domain import Started
@@ -34,19 +40,17 @@ async def send(conversation_id: str = "") -> Started:
     With several models one reply each. Errors: Invalid, Conflict, OverLimit, NotFound, Unavailable;
     nothing is stored then.
     """
-    draft = _draft(await request.form)
-    current_generations().admit()
-    work = _begin(draft, visitor.account_id(), conversation_id)
-    return await current_generations().unbroken(work)
+    form = await request.form
+    picked = "" if form.get("model") else await _picked(conversation_id)
+    draft = _draft(form, picked)
+    return await _carried_out(_begin(draft, visitor.account_id(), conversation_id), conversation_id)
 
 
 async def edit(message_id: str, conversation: Conversation) -> Started:
     """Stores the form's text as a new version of a question, beside it. Errors as in `send`."""
     draft = _draft(await request.form, picker(conversation).chosen.id)
     draft = replace(draft, parent="", instead_of=message_id)
-    current_generations().admit()
-    work = _begin(draft, visitor.account_id(), conversation.id)
-    return await current_generations().unbroken(work)
+    return await _carried_out(_begin(draft, visitor.account_id(), conversation.id), conversation.id)
 
 
 async def retry(reply_id: str) -> Started:
@@ -58,16 +62,40 @@ async def retry(reply_id: str) -> Started:
     reply, conversation = await replies().placed(reply_id, account_id)
     own = reply.model if reply.side and current_catalog().find(reply.model) else ""
     model = _model((await request.form).get("model", "") or own or conversation.model)
-    current_generations().admit()
-    return await current_generations().unbroken(_begin_again(reply_id, account_id, model))
+    return await _carried_out(_begin_again(reply_id, account_id, model), conversation.id)
 
 
 async def resume(reply_id: str) -> Started:
     """The same answer goes on where it was cut off, by the model that began it."""
     account_id = visitor.account_id()
-    model = _model((await replies().get(reply_id, account_id)).model)
-    current_generations().admit()
-    return await current_generations().unbroken(_begin_on(reply_id, account_id, model))
+    reply, conversation = await replies().placed(reply_id, account_id)
+    model = _model(reply.model)
+    return await _carried_out(_begin_on(reply_id, account_id, model), conversation.id)
+
+
+async def _carried_out(work: Coroutine[Any, Any, Started], place: str) -> Started:
+    """To its end, unless this process is leaving; then the page shows what is left of the plan."""
+    try:
+        current_generations().admit()
+    except Unavailable:
+        work.close()
+        raise
+    try:
+        return await current_generations().unbroken(work)
+    except REFUSALS as refusal:
+        refusal.place = place
+        raise
+    finally:
+        with suppress(Unavailable):  # what was stored is stored; the meter can wait
+            await billing.renew()
+
+
+async def _picked(conversation_id: str) -> str:
+    """A locked model is a disabled option, which no form sends: it is refused, not replaced."""
+    if not conversation_id:
+        return ""
+    found = await conversations().get(conversation_id, visitor.account_id())
+    return picker(found).chosen.id
 
 
 async def _begin(draft: Draft, account_id: str, conversation_id: str) -> Started:
@@ -111,7 +139,8 @@ def _start(started: Started, model: Model, account_id: str) -> None:
 
 def _limits() -> Limits:
     settings = current_settings()
-    return Limits(at_once=settings.limit_replies, a_minute=settings.limit_sends)
+    plans = billing.current_plans()
+    return Limits(at_once=settings.limit_replies, a_minute=settings.limit_sends, plans=plans)
 
 
 def _draft(form: MultiDict[str, str], otherwise: str = "") -> Draft:
@@ -134,8 +163,7 @@ def _models(named: list[str], otherwise: str) -> list[Model]:
 
 
 def _model(model_id: str) -> Model:
-    catalog = current_catalog()
-    model = catalog.find(model_id) if model_id else catalog.default()
+    model = current_catalog().find(model_id) if model_id else billing.default_model()
     if model is None:
         raise Invalid("This model is not offered here. Choose one from the list.")
     return model

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chat.accounts.domain import DAY
+from chat.billing.allowance import settle
 from chat.conversations.repository import LONGEST_HISTORY
 from chat.db.database import Database, Transaction
 from chat.db.queries import load_queries
@@ -88,6 +89,8 @@ class WritingRepository:
     ) -> bool:
         """The final text, its HTML, what it thought and used and its state in one transaction.
 
+        What it had reserved is settled there, too.
+
         False, and nothing written, when the reply is not this owner's any more.
         """
 
@@ -116,6 +119,8 @@ class WritingRepository:
             if ended:
                 await tx.run(SQL["keep_text"], id=reply_id, text=text, html=html)
                 await tx.run(SQL["drop_chunks"], id=reply_id)
+                tokens = ending.spent.usage.output
+                await settle(tx, reply_id, counted=ending.counted, tokens=tokens)
                 await tx.tell([notes.of_end(reply_id)])
             return bool(ended)
 

@@ -41,12 +41,12 @@ def sentence(error: ChatError) -> str:
 
 
 async def refused(error: ChatError) -> Response:
-    return marked(await _shown(STATUS[type(error)], sentence(error), error.code), error)
+    return marked(await _shown(_status(error), sentence(error), error.code), error)
 
 
 def marked(response: Response, error: ChatError) -> Response:
     """`response` with the status of a refusal, and when trying again makes sense."""
-    response.status_code = STATUS[type(error)]
+    response.status_code = _status(error)
     if response.status_code in (429, 503):
         response.headers["Retry-After"] = str(max(1, error.retry_after))
     return response
@@ -69,6 +69,10 @@ async def refused_by_the_framework(error: HTTPException) -> Response:
 async def broken(error: Exception) -> Response:
     log.exception("%s %s failed", request.method, request.path, exc_info=error)
     return await _shown(500, gettext("Something broke on our side. It has been noted."), "")
+
+
+def _status(error: ChatError) -> int:
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
 async def _shown(status: int, message: str, code: str) -> Response:

@@ -4,7 +4,7 @@ from copy import copy
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from babel.dates import format_date, format_datetime, format_skeleton, get_month_names
+from babel.dates import format_date, format_datetime, format_skeleton, format_time, get_month_names
 from babel.numbers import format_decimal
 
 from chat.web.i18n import gettext, locale
@@ -13,6 +13,13 @@ from chat.web.i18n import gettext, locale
 def moment(milliseconds: int) -> str:
     """Date and time, UTC, of milliseconds since 1970."""
     return format_datetime(_when(milliseconds), "medium", locale=locale())
+
+
+def minute(milliseconds: int) -> str:
+    """The same without seconds."""
+    when = _when(milliseconds)
+    date = format_date(when, "medium", locale=locale())
+    return f"{date}, {format_time(when, 'short', locale=locale())}"
 
 
 def day(milliseconds: int) -> str:

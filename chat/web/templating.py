@@ -31,6 +31,7 @@ class Templates:
         )
         self._environment.filters.update(
             day=filters.day,
+            minute=filters.minute,
             moment=filters.moment,
             money=filters.money,
             number=filters.number,

@@ -30,6 +30,7 @@ function row(option) {
   const made = document.createElement("div");
   made.role = "option";
   made.dataset.value = option.value;
+  if (option.disabled) made.ariaDisabled = "true";
   made.append(...[...option.childNodes].map((node) => node.cloneNode(true)));
   return made;
 }
@@ -56,7 +57,7 @@ function show() {
   const total = groups.reduce((sum, { options }) => sum + options.length, 0);
   const { none, more } = part("[role=status]").dataset;
   part("[role=status]").textContent = total > MOST ? more : total ? "" : none;
-  mark(rows()[0]);
+  mark(rows().find((each) => !each.ariaDisabled) || rows()[0]);
 }
 
 function mark(wanted) {
@@ -66,7 +67,7 @@ function mark(wanted) {
 }
 
 function pick(wanted) {
-  if (!wanted) return;
+  if (!wanted || wanted.ariaDisabled) return;
   const select = part("select");
   part("#models").hidePopover();
   if (select.value === wanted.dataset.value) return;
