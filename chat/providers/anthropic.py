@@ -1,6 +1,7 @@
 """The messages wire of Anthropic, spoken by Claude, by llama.cpp and by some gateways."""
 
 from collections.abc import AsyncGenerator, Mapping, Set
+from copy import copy
 from typing import Any
 
 import aiohttp
@@ -20,8 +21,8 @@ from chat.providers.domain import (
 from chat.providers.endpoint import Endpoint, versioned
 from chat.providers.http import Limits
 
-URL = "https://api.anthropic.com"
 VERSION = "2023-06-01"  # of the wire; there is no later one
+HOTTEST = 1.0  # the highest temperature of this wire; others go up to 2
 LEAST_OUTPUT = 4_096  # tokens that every Claude may write; a limit must be sent
 _REASONS: Mapping[str, Reason] = {
     "end_turn": "stop",
@@ -55,8 +56,12 @@ class Anthropic:
         self.label = label
         self._url = versioned(base_url, "v1")
         self._notes = notes or {}
-        headers = {"anthropic-version": VERSION} | ({"x-api-key": api_key} if api_key else {})
-        self._endpoint = Endpoint(http, headers, api_key, limits)
+        self._endpoint = Endpoint(http, _headers(api_key), api_key, limits)
+
+    def with_key(self, api_key: str) -> "Anthropic":
+        other = copy(self)
+        other._endpoint = self._endpoint.with_key(_headers(api_key), api_key)
+        return other
 
     def warm(self) -> None:
         """Nothing to do: the first question opens the connection."""
@@ -82,19 +87,27 @@ class Anthropic:
         ]  # a blank one is refused, and the whole question with it
         if messages and messages[-1]["role"] == "assistant":  # newer models take no beginning
             messages.append({"role": "user", "content": CONTINUE})
-        most = LEAST_OUTPUT if "max_tokens" in refused else prompt.model.max_output
-        body = {
+        most = prompt.most_output or LEAST_OUTPUT
+        body: dict[str, Any] = {
             "model": prompt.model.own_id,
-            "max_tokens": most or LEAST_OUTPUT,
+            "max_tokens": min(most, LEAST_OUTPUT) if "max_tokens" in refused else most,
             "messages": messages,
             "stream": True,
         }
-        return f"{self._url}/messages", body | ({"system": prompt.system} if prompt.system else {})
+        if prompt.system:
+            body["system"] = prompt.system
+        if prompt.temperature is not None and "temperature" not in refused:
+            body["temperature"] = min(prompt.temperature, HOTTEST)
+        return f"{self._url}/messages", body
 
     def turned_down(self, body: dict[str, Any], error: ProviderError) -> set[str]:
         """`max_tokens`, when it is beyond the model's; when it is beyond the window, it is not."""
-        mine = error.kind == "bad_request" and "max_tokens" in error.message
-        return {"max_tokens"} if mine and body["max_tokens"] > LEAST_OUTPUT else set()
+        if error.kind != "bad_request":
+            return set()
+        named = {name for name in ("max_tokens", "temperature") if name in error.message}
+        return named & {
+            name for name in body if name != "max_tokens" or body[name] > LEAST_OUTPUT
+        }
 
     def _model(self, own_id: str, entry: dict[str, Any]) -> Model:
         return Model(
@@ -162,3 +175,7 @@ def _part(part: dict[str, Any], events: list[Event]) -> None:
             events.append(TextDelta(clean(text)))
     elif kind in ("thinking_delta", "thinking") and (thought := part["thinking"]):
         events.append(ReasoningDelta(clean(thought)))
+
+
+def _headers(api_key: str) -> dict[str, str]:
+    return {"anthropic-version": VERSION} | ({"x-api-key": api_key} if api_key else {})
