@@ -12,11 +12,17 @@ from chat.accounts import routes as accounts
 from chat.accounts import visitor
 from chat.accounts.repository import SessionRepository
 from chat.accounts.throttle import Throttle
+from chat.conversations import instructing, presets
 from chat.conversations import routes as conversations
 from chat.conversations.model_lists import ModelLists
 from chat.db.connect import connect
 from chat.db.database import Database
 from chat.db.place import take_place
+from chat.keys import own
+from chat.keys import routes as keys
+from chat.keys.models import OwnModels
+from chat.keys.repository import KeyRepository
+from chat.keys.sealing import Sealer
 from chat.providers.catalog import Catalog
 from chat.providers.declared import Declared, declared
 from chat.providers.embedded import Embedded
@@ -46,12 +52,16 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
     _set_up_parts(app, settings, said, clock)
     visitor.extension(settings).init_app(app)
     app.before_request(visitor.resolve)
+    app.before_request(own.resolve)
     failures.register(app)
     app.register_error_handler(Unauthorized, accounts.ask_to_log_in)
     for blueprint in (
         health,
         assets.blueprint,
         accounts.blueprint,
+        keys.blueprint,
+        instructing.blueprint,
+        presets.blueprint,
         conversations.blueprint,
         usage.blueprint,
         replies.blueprint,
@@ -88,9 +98,13 @@ def _set_up_parts(app: Quart, settings: Settings, said: Declared, clock: Clock) 
             shelf = ModelLists(db)
             catalog = Catalog(settings, Embedded.available(settings), declared=said, shelf=shelf)
             opened.push_async_callback(catalog.close)
+            brought = KeyRepository(db, Sealer(str(app.secret_key)), catalog.places)
+            own_models = OwnModels(catalog, brought)
+            opened.push_async_callback(own_models.close)
             generations = Generations(db, clock)
             opened.push_async_callback(generations.drain)
             app.extensions["parts"] = Parts(settings, catalog, clock, db)
+            app.extensions["own_keys"], app.extensions["own_models"] = brought, own_models
             app.extensions["streams"] = Streams(settings.limit_streams)
             app.extensions["generations"] = generations
             await _sweep(db, clock)

@@ -20,6 +20,7 @@ class Composer:
     text: str = ""
     problem: str = ""
     code: str = ""
+    preset: str = ""  # what a new conversation begins with
 
     def refused(self, text: str, problem: str, code: str) -> "Composer":
         """The same form with everything typed, the reason, and its `data-code`."""

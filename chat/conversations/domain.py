@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from chat.providers.presets import SERVICES
 from chat.web.i18n import N_, gettext
 
 RUNNING = ("pending", "streaming")
@@ -30,6 +31,17 @@ TROUBLE = {
     "internal": (N_("Something broke on our side. Retry."), ""),
     "interrupted": (N_("The answer was interrupted by a restart. What had arrived is kept."), ""),
     "stopped": (N_("You stopped this answer."), ""),
+}
+
+
+# The same where the reader's own key was used: that they can change themselves.
+OWN_KEY = "key"
+OWN_TROUBLE = {
+    "auth": N_("Your own %(provider)s key was refused. Change it on your account page."),
+    "billing": N_(
+        "Your own %(provider)s key was refused: the provider wants to be paid first. Change it "
+        "on your account page, or see to it there."
+    ),
 }
 
 
@@ -85,6 +97,7 @@ class Message:
     reasoning_tokens: int = 0  # of the output
     cost: int | None = None  # micro-dollars; None when no price is known
     estimated: int = 0
+    own_key: int = 0  # whether it was asked for with the reader's own key
     versions: tuple[str, ...] = ()  # ids of all that stand in this place, oldest first
 
     @property
@@ -122,7 +135,11 @@ class Message:
     @property
     def problem(self) -> str:
         """One sentence for the reader, '' when all is well."""
-        return gettext(self._trouble[0]) if self._trouble[0] else ""
+        message, action = self._trouble
+        if action == OWN_KEY:
+            key = self.model.partition("/")[0]
+            return gettext(message, provider=SERVICES.get(key, key))
+        return gettext(message) if message else ""
 
     @property
     def problem_action(self) -> str:
@@ -130,6 +147,8 @@ class Message:
 
     @property
     def _trouble(self) -> tuple[str, str]:
+        if self.own_key and self.reason in OWN_TROUBLE:
+            return OWN_TROUBLE[self.reason], OWN_KEY
         if self.state in ("stopped", "interrupted"):  # the reason is why it could not go on
             return TROUBLE.get(self.reason, TROUBLE[self.state])
         if self.state == "failed":

@@ -9,11 +9,13 @@ from quart import url_for
 
 from chat.accounts import visitor
 from chat.conversations.domain import Conversation
+from chat.keys import own
 from chat.providers.domain import Model, Price
-from chat.providers.offer import Group, Offer
+from chat.providers.offer import LONG, Group, Offer
 from chat.web.current import current_catalog
 from chat.web.i18n import gettext, language, locale
 from chat.web.templating import render
+from chat.web.text import clean, first_words
 
 # Below these micro-dollars for a million tokens, of which three in four go in: $, $$, else $$$.
 CLASSES = (500_000, 5_000_000)
@@ -39,22 +41,36 @@ def picker(conversation: Conversation | None, model_id: str = "") -> Picker:
     """For a conversation, or for a new one (the model used last comes first)."""
     catalog, account = current_catalog(), visitor.account()
     offer, last = catalog.offer(), account.model if account else ""
+    mine = own.groups()
+    count = len(offer.models) + sum(len(group.models) for group in mine)
     wanted = model_id or (conversation.model if conversation else last)
-    found = catalog.find(wanted) if wanted else None
-    chosen = found or offer.default
+    found = own.find(wanted) if wanted else None
+    chosen = found or own.default()
     if conversation:
         url = url_for("conversations.model", conversation_id=conversation.id)
     else:
         url = url_for("conversations.default_model")
     return Picker(
-        options=_searched(offer, chosen, last) if offer.long else _shown(offer, chosen),
-        long=offer.long,
-        count=len(offer.models),
+        options=_searched(offer, mine, chosen, last)
+        if count > LONG
+        else _shown(offer, mine, chosen),
+        long=count > LONG,
+        count=count,
         chosen=chosen,
         good_for=gettext(chosen.note) if chosen.note else about(chosen),
         url=url,
-        trouble=_trouble(offer, chosen, "" if found or not conversation else wanted),
+        trouble=_trouble(
+            offer, mine, chosen, "" if found or not (conversation or model_id) else wanted
+        ),
     )
+
+
+def choices(model_id: str) -> Markup:
+    """The options of a list beside the picker; '' chooses none, nor does a model that is gone."""
+    chosen = own.find(model_id) if model_id else None
+    offer, mine = current_catalog().offer(), own.groups()
+    groups = _with(offer, chosen) if chosen and not _theirs(mine, chosen) else offer.groups
+    return _options(mine, chosen, own=True) + _options(groups, chosen)
 
 
 def about(model: Model) -> str:
@@ -88,15 +104,22 @@ def _class(price: Price) -> str:
     return "$" * (1 + sum(usual >= least for least in CLASSES))
 
 
-def _searched(offer: Offer, chosen: Model, last: str) -> Markup:
+def _searched(offer: Offer, mine: tuple[Group, ...], chosen: Model, last: str) -> Markup:
     """What is likely wanted, then everything; the rendering of that does not depend on who asks."""
-    likely = {each.id: each for each in (chosen, offer.models.get(last), offer.default) if each}
+    before = own.find(last) if last else None
+    likely = {each.id: each for each in (chosen, before, own.default()) if each}
     first = Group(gettext("Used last, and the default"), tuple(likely.values()))
-    return _options((first,), chosen) + _all(offer, language())
+    return _options((first,), chosen) + _options(mine, None, own=True) + _all(offer, language())
 
 
-def _shown(offer: Offer, chosen: Model) -> Markup:
-    return _options(_with(offer, chosen), chosen)
+def _shown(offer: Offer, mine: tuple[Group, ...], chosen: Model) -> Markup:
+    """Theirs first; the chosen model is always in the list."""
+    groups = offer.groups if _theirs(mine, chosen) else _with(offer, chosen)
+    return _options(mine, chosen, own=True) + _options(groups, chosen)
+
+
+def _theirs(mine: tuple[Group, ...], chosen: Model) -> bool:
+    return any(model.id == chosen.id for group in mine for model in group.models)
 
 
 def _with(offer: Offer, chosen: Model) -> tuple[Group, ...]:
@@ -114,17 +137,20 @@ def _all(offer: Offer, tag: str) -> Markup:
     return _options(offer.groups, None)
 
 
-def _options(groups: tuple[Group, ...], chosen: Model | None) -> Markup:
+def _options(groups: tuple[Group, ...], chosen: Model | None, own: bool = False) -> Markup:
+    """`own`: they are there by a key of the reader's."""
     html = render(
         "conversations/_options.html",
-        groups=[(_heading(group), [_option(each) for each in group.models]) for group in groups],
+        groups=[
+            (_heading(group, own), [_option(each) for each in group.models]) for group in groups
+        ],
         selected=chosen.id if chosen else "",
     )
     return Markup(html)  # noqa: S704 (our own template)
 
 
-def _heading(group: Group) -> str:
-    reason = _reason(group.trouble)
+def _heading(group: Group, own: bool) -> str:
+    reason = _reason(group.trouble, own) or (gettext("your key") if own else "")
     return gettext(group.label) + (f" — {reason}" if reason else "")
 
 
@@ -132,14 +158,17 @@ def _option(model: Model) -> tuple[str, str, str]:
     return model.id, gettext(model.name), about(model)
 
 
-def _trouble(offer: Offer, chosen: Model, gone: str) -> str:
+def _trouble(offer: Offer, mine: tuple[Group, ...], chosen: Model, gone: str) -> str:
     if gone:
-        return gettext("%(model)s is not offered any more.", model=gone.partition("/")[2])
+        name = clean(gone).partition("/")[2] or clean(gone)
+        return gettext("%(model)s is not offered any more.", model=first_words(name))
     kind = offer.down.get(chosen.endpoint, "")
-    return f"{gettext(chosen.provider)}: {_reason(kind)}" if kind else ""
+    if chosen.own:  # what fails with another key says nothing
+        kind = next((group.trouble for group in mine if group.label == chosen.provider), "")
+    return f"{gettext(chosen.provider)}: {_reason(kind, chosen.own)}" if kind else ""
 
 
-def _reason(kind: str) -> str:
+def _reason(kind: str, own: bool) -> str:
     if kind in ("auth", "billing"):
-        return gettext("its key is refused")
+        return gettext("your key is refused") if own else gettext("its key is refused")
     return gettext("not reachable") if kind else ""

@@ -7,8 +7,9 @@ from chat.accounts import visitor
 from chat.accounts.repository import AccountRepository
 from chat.conversations.domain import Conversation
 from chat.conversations.picking import picker
-from chat.conversations.views import conversations, fresh, history, offered, through, whole
+from chat.conversations.views import beginning, conversations, history, offered, through, whole
 from chat.errors import Invalid, NotFound
+from chat.instructions.presets import PresetRepository
 from chat.web.current import current_catalog, current_db
 from chat.web.hypermedia import Answer, changed, elsewhere, page, partial
 from chat.web.templating import render
@@ -21,9 +22,15 @@ blueprint = Blueprint("conversations", __name__)
 async def new() -> Answer:
     if visitor.account() is None:
         return await page("welcome.html")
-    context = fresh()
+    presets = PresetRepository(current_db())
+    preset, wanted = None, request.args.get("model", "")
+    if preset_id := request.args.get("preset", ""):
+        preset = await presets.get(preset_id, visitor.account_id())
+        wanted = wanted or preset.model
+    context = beginning(wanted, clean(request.args.get("text", "")), preset)
     current_catalog().warm(context["picker"].chosen)
-    return await page("conversations/new.html", history=await history(), **context)
+    listed = await presets.named(visitor.account_id())
+    return await page("conversations/new.html", history=await history(), presets=listed, **context)
 
 
 @blueprint.post("/account/model")

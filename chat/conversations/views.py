@@ -1,5 +1,6 @@
 """What the pages of this slice need, gathered once for routes here and in `replies`."""
 
+from dataclasses import replace
 from typing import Any
 
 from quart import url_for
@@ -9,7 +10,9 @@ from chat.conversations.composing import composer
 from chat.conversations.domain import Conversation, History, Message
 from chat.conversations.picking import picker
 from chat.conversations.repository import ConversationRepository
-from chat.web.current import current_catalog, current_db, now
+from chat.instructions.domain import Preset
+from chat.keys import own
+from chat.web.current import current_db, now
 from chat.web.i18n import gettext
 
 
@@ -71,6 +74,13 @@ def fresh() -> dict[str, Any]:
     }
 
 
+def beginning(model_id: str, text: str, preset: Preset | None) -> dict[str, Any]:
+    """The same with what its address asks for; a model that is not offered is named."""
+    context = fresh()
+    form = replace(context["composer"], text=text, preset=preset.id if preset else "")
+    return context | {"composer": form, "picker": picker(None, model_id), "preset": preset}
+
+
 def starters() -> list[str]:
     """Four beginnings that the chosen model can really do; the tiny one speaks only English."""
     model = picker(None).chosen
@@ -97,4 +107,4 @@ def starters() -> list[str]:
 
 
 def offered(model_id: str) -> bool:
-    return current_catalog().find(model_id) is not None
+    return own.find(model_id) is not None

@@ -30,6 +30,10 @@ TABLES = (  # each after those that it refers to; a test compares them with the 
     Table("replies", ("id",), blank=("worker", "stop_asked")),  # nobody writes in a copy
     Table("reply_chunks", ("reply_id", "seq")),
     Table("model_lists", ("endpoint",)),
+    Table("account_instructions", ("account_id",)),
+    Table("conversation_instructions", ("conversation_id",)),
+    Table("presets", ("id",)),
+    Table("own_keys", ("account_id", "provider")),
 )
 
 

@@ -105,9 +105,7 @@ class Anthropic:
         if error.kind != "bad_request":
             return set()
         named = {name for name in ("max_tokens", "temperature") if name in error.message}
-        return named & {
-            name for name in body if name != "max_tokens" or body[name] > LEAST_OUTPUT
-        }
+        return named & {name for name in body if name != "max_tokens" or body[name] > LEAST_OUTPUT}
 
     def _model(self, own_id: str, entry: dict[str, Any]) -> Model:
         return Model(

@@ -16,6 +16,12 @@ OPENAI = "https://api.openai.com/v1"
 ANTHROPIC = "https://api.anthropic.com"
 GEMINI = "https://generativelanguage.googleapis.com"
 OPENROUTER = "https://openrouter.ai/api/v1"
+SERVICES = {
+    "openai": "OpenAI",
+    "anthropic": "Anthropic",
+    "gemini": "Gemini",
+    "openrouter": "OpenRouter",
+}
 OLLAMA_CONTEXT = 4096  # what Ollama keeps of a prompt unless its operator says otherwise
 
 
@@ -34,13 +40,13 @@ class Place:
 
 def places(settings: Settings, declared: Declared) -> Iterator[Place]:
     """The four that everybody knows, wherever the settings say they are, and the operator's own."""
-    for key, service, its_url, url in (
-        ("openai", "OpenAI", OPENAI, settings.openai_base_url),
-        ("anthropic", "Anthropic", ANTHROPIC, settings.anthropic_base_url),
-        ("gemini", "Gemini", GEMINI, settings.gemini_base_url),
-        ("openrouter", "OpenRouter", OPENROUTER, ""),
+    for key, its_url, url in (
+        ("openai", OPENAI, settings.openai_base_url),
+        ("anthropic", ANTHROPIC, settings.anthropic_base_url),
+        ("gemini", GEMINI, settings.gemini_base_url),
+        ("openrouter", OPENROUTER, ""),
     ):
-        yield Place(key, _label(service, url or its_url, its_url), url or its_url)
+        yield Place(key, _label(SERVICES[key], url or its_url, its_url), url or its_url)
     for endpoint in declared.endpoints:
         if endpoint.api_key:
             yield Place(endpoint.key, endpoint.label, endpoint.url)

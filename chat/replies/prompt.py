@@ -10,7 +10,7 @@ LARGEST_WINDOW = 32_000  # tokens; a guard against the cost of a very long conve
 BYTES_PER_TOKEN = 3  # errs on the safe side for most languages
 
 
-def build(history: Iterable[Message], model: Model) -> Prompt:
+def build(history: Iterable[Message], model: Model, system: str = "") -> Prompt:
     """The newest turns that fit the model's window; the last question goes in whatever its size.
 
     What is left out begins with the oldest. A question whose answer never came stays; the first
@@ -18,10 +18,10 @@ def build(history: Iterable[Message], model: Model) -> Prompt:
     its question; of one that is too long for the window the end is what matters.
     """
     turns = [_turn(message) for message in history if message.text]
-    room = _room(model)
+    room = _room(model) - (_tokens(system) if system else 0)
     least = 1
     if turns and turns[-1].role == "assistant":
-        turns[-1], least = _end_of(turns[-1], room * BYTES_PER_TOKEN // 2), 2
+        turns[-1], least = _end_of(turns[-1], max(room, 64) * BYTES_PER_TOKEN // 2), 2
     kept: list[Turn] = []
     for turn in reversed(turns):
         room -= _tokens(turn.text)
@@ -30,7 +30,7 @@ def build(history: Iterable[Message], model: Model) -> Prompt:
         kept.insert(0, turn)
     while len(kept) > 1 and kept[0].role == "assistant":
         kept.pop(0)
-    return Prompt(model=model, turns=tuple(kept))
+    return Prompt(model=model, turns=tuple(kept), system=system)
 
 
 def newest(texts: Iterable[str]) -> list[str]:

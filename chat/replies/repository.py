@@ -9,6 +9,7 @@ from chat.conversations.domain import Conversation, Message
 from chat.conversations.repository import SQL as CONVERSATIONS
 from chat.db.database import Database, Statements, Transaction
 from chat.errors import Conflict
+from chat.instructions.presets import copy_preset
 from chat.providers.domain import Model
 from chat.replies.admission import SQL, Limits, admit
 from chat.replies.domain import End, Ending, Started
@@ -22,7 +23,8 @@ class Draft:
     """A message as a form sent it, cleaned. `key`: the same key is the same message.
 
     `parent`: what it follows, when that is not the newest message of the remembered path.
-    `instead_of`: the question that it is a new version of.
+    `instead_of`: the question that it is a new version of. `preset`: what a conversation begins
+    with; one that goes on takes none.
     """
 
     text: str
@@ -30,6 +32,7 @@ class Draft:
     key: str
     parent: str = ""
     instead_of: str = ""
+    preset: str = ""
 
 
 class ReplyRepository:
@@ -104,7 +107,7 @@ class ReplyRepository:
                 id=reply_id,
                 account_id=account_id,
                 worker=self._db.worker,
-                **_prices(model),
+                **_asked(model),
             )
             after = await _turn_to(tx, conversation, old, account_id, now)
             reply = replace(old, state="streaming", reason="")
@@ -149,7 +152,7 @@ class ReplyRepository:
             model_name=model.name,
             worker=self._db.worker,
             now=reply.created_at,
-            **_prices(model),
+            **_asked(model),
         )
 
     async def _known(
@@ -200,6 +203,8 @@ async def _add_conversation(
         leaf_id="",
         now=now,
     )
+    if draft.preset:
+        await copy_preset(tx, draft.preset, conversation_id, account_id)
     return Conversation(conversation_id, title, draft.model.id, "", 0, 0, now)
 
 
@@ -233,9 +238,11 @@ async def _turn_to(
     return replace(conversation, leaf_id=reply.id, model=reply.model, updated_at=now)
 
 
-def _prices(model: Model) -> dict[str, int | None]:
+def _asked(model: Model) -> dict[str, int | None]:
+    """What a reply keeps of how it was asked: at what price, and with whose key."""
     price = model.price
     return {
+        "own_key": int(model.own),
         "input_price": price.input if price else None,
         "cached_price": price.cached if price else None,
         "output_price": price.output if price else None,

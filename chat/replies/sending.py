@@ -9,13 +9,15 @@ from chat.accounts import visitor
 from chat.conversations.domain import Conversation, Message
 from chat.conversations.picking import picker
 from chat.errors import Invalid
+from chat.instructions.repository import InstructionRepository
+from chat.keys import own
 from chat.providers.domain import Model, Prompt, Provider
 from chat.replies.admission import Limits
 from chat.replies.domain import Started
 from chat.replies.generations import current_generations
 from chat.replies.prompt import build
 from chat.replies.repository import Draft, ReplyRepository
-from chat.web.current import current_catalog, current_db, current_settings, now
+from chat.web.current import current_db, current_settings, now
 from chat.web.text import clean_prompt
 
 LONGEST_KEY = 100
@@ -83,13 +85,15 @@ async def _begin_on(reply_id: str, account_id: str, model: Model) -> Started:
 
 
 def _start(started: Started, model: Model, account_id: str) -> None:
-    catalog, stored = current_catalog(), replies()
+    provider, stored = own.provider(model), replies()
+    instructed = InstructionRepository(current_db())
 
     async def prepare() -> tuple[Provider, Prompt]:
         history: list[Message] = [started.question]
         if started.question.parent_id or started.question.role == "assistant":
             history = await stored.history(started, account_id)
-        return catalog.provider(model), build(history, model)
+        asked = await instructed.of_both(started.conversation.id, account_id)
+        return provider(), asked.applied(build(history, model, asked.system))
 
     current_generations().start(started, account_id, prepare)
 
@@ -104,12 +108,17 @@ def _draft(form: MultiDict[str, str], model_id: str = "") -> Draft:
     if len(key) > LONGEST_KEY or not key.isprintable():
         raise Invalid("This form is damaged. Reload the page and send again.")
     model = _model(model_id or form.get("model", ""))
-    return Draft(clean_prompt(form.get("text", "")), model, key, parent=form.get("parent", ""))
+    return Draft(
+        clean_prompt(form.get("text", "")),
+        model,
+        key,
+        parent=form.get("parent", ""),
+        preset=form.get("preset", ""),
+    )
 
 
 def _model(model_id: str) -> Model:
-    catalog = current_catalog()
-    model = catalog.find(model_id) if model_id else catalog.default()
+    model = own.find(model_id) if model_id else own.default()
     if model is None:
         raise Invalid("This model is not offered here. Choose one from the list.")
     return model

@@ -60,7 +60,7 @@ SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
        COALESCE(r.input_tokens, 0) AS input_tokens, COALESCE(r.cached_tokens, 0) AS cached_tokens,
        COALESCE(r.output_tokens, 0) AS output_tokens,
        COALESCE(r.reasoning_tokens, 0) AS reasoning_tokens, r.cost,
-       COALESCE(r.estimated, 0) AS estimated
+       COALESCE(r.estimated, 0) AS estimated, COALESCE(r.own_key, 0) AS own_key
   FROM path
  CROSS JOIN messages m  -- in this order whatever the statistics say: by key, never a scan
   LEFT JOIN replies r ON r.id = m.id
