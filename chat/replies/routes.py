@@ -23,7 +23,7 @@ from chat.conversations.views import (
     versioned,
     whole,
 )
-from chat.errors import ChatError
+from chat.errors import ChatError, NotFound
 from chat.replies import sending
 from chat.replies.domain import Started
 from chat.replies.generations import current_generations
@@ -131,7 +131,10 @@ async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> 
     """The page that the form was on, with everything typed in it, and the reason."""
     form = await request.form
     context["composer"] = context["composer"].refused(
-        form.get("text", ""), sentence(error), error.code
+        form.get("text", ""),
+        sentence(error),
+        error.code,
+        "" if isinstance(error, NotFound) else form.get("preset", ""),
     )
     context["picker"] = picker(context.get("conversation"), form.get("model", ""))
     return marked(await page(template, history=await history(), **context), error)

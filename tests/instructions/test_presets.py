@@ -96,6 +96,16 @@ async def test_one_that_is_gone_begins_nothing_and_what_was_typed_stays(
     assert await count(site, "conversations", sql, email=ada.email) == 0
 
 
+async def test_a_refused_message_keeps_its_preset(site: Site, ada: Person) -> None:
+    found = await preset(site, ada)
+    form = {"text": " ", "model": "openai/tiny", "key": "k", "preset": found}
+
+    refused = await ada.post("/conversations", form)
+
+    assert refused.status == 422
+    assert refused.one("#composer [name=preset]")["value"] == found
+
+
 async def test_somebody_else_s_is_not_there(site: Site, ada: Person, eve: Person) -> None:
     found = await preset(site, ada)
 
