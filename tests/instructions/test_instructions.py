@@ -1,5 +1,8 @@
 """Own instructions: what the model is told, what the pages say, what is refused."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from tests.conftest import ON_SQLITE, SiteMaker
@@ -25,7 +28,7 @@ async def tell(person: Person, where: str, **form: str) -> None:
     assert saved.words("[role=status]") == "Saved. The next reply follows it."
 
 
-async def said(person: Person, upstream: Upstream, text: str, talk: str = "") -> dict[str, object]:
+async def said(person: Person, upstream: Upstream, text: str, talk: str = "") -> dict[str, Any]:
     """What the provider was asked."""
     sent = await person.send(text, talk)
     await person.watched(reply_of(sent))
@@ -33,8 +36,8 @@ async def said(person: Person, upstream: Upstream, text: str, talk: str = "") ->
             "reply": reply_of(sent)}  # fmt: skip
 
 
-def told(asked: dict[str, object]) -> str:
-    first = asked["messages"][0]  # type: ignore[index] # JSON
+def told(asked: dict[str, Any]) -> str:
+    first = asked["messages"][0]
     return str(first["content"]) if first["role"] == "system" else ""
 
 
@@ -71,11 +74,8 @@ async def test_every_way_to_an_answer_follows_them(ada: Person, upstream: Upstre
     begun = await said(ada, upstream, "Hello")
     await tell(ada, "/account", system=USUAL, temperature="1")
 
-    for path, form in (
-        (f"/replies/{begun['reply']}/continuation", {}),
-        (f"/replies/{begun['reply']}/retry", {}),
-    ):
-        answer = await ada.partial(path, form)
+    for path in (f"/replies/{begun['reply']}/continuation", f"/replies/{begun['reply']}/retry"):
+        answer = await ada.partial(path)
         await ada.watched(reply_of(answer))
         assert told(upstream.asked[-1]) == USUAL, path
         assert upstream.asked[-1]["temperature"] == 1
@@ -176,11 +176,11 @@ async def test_they_go_with_their_conversation_and_their_account(site: Site, ada
 
 @ON_SQLITE
 async def test_a_figure_that_is_refused_is_left_out_for_good_when_the_model_knows_none_of_it(
-    make_site: SiteMaker, upstream: Upstream, people: type[Person]
+    make_site: SiteMaker, upstream: Upstream, people: Callable[..., Person]
 ) -> None:
     """What is out of range is one person's mistake: it is left out for them, this time."""
     site = await make_site()
-    ada = people(site)  # type: ignore[arg-type] # the fixture, not the class
+    ada = people(site)
     await ada.register()
     await tell(ada, "/account", temperature="1.9", max_output="999999")
     words = {"unsupported": "Unsupported parameter: 'temperature' is not supported here.",

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -354,7 +355,7 @@ async def test_it_goes_with_the_account(site: Site, ada: Person) -> None:
     assert await count(site, "own_keys", "account_id NOT IN (SELECT id FROM accounts)") == 0
 
 
-async def _rows_of(site: Site, person: Person) -> list[dict[str, object]]:
+async def _rows_of(site: Site, person: Person) -> list[dict[str, Any]]:
     sql = """SELECT k.* FROM own_keys k JOIN accounts a ON a.id = k.account_id
              WHERE email = :email"""
     return await rows(site, sql, email=person.email)
