@@ -15,12 +15,18 @@ from chat.accounts.throttle import Throttle
 from chat.billing import allowance, refused
 from chat.billing import current as billing
 from chat.billing.plans import said
+from chat.conversations import instructing, presets
 from chat.conversations import routes as conversations
 from chat.conversations.measures import Measures
 from chat.conversations.model_lists import ModelLists
 from chat.db.connect import connect
 from chat.db.database import Database
 from chat.db.place import take_place
+from chat.keys import own
+from chat.keys import routes as keys
+from chat.keys.models import OwnModels
+from chat.keys.repository import KeyRepository
+from chat.keys.sealing import Sealer
 from chat.providers.catalog import Catalog
 from chat.providers.declared import Declared
 from chat.providers.embedded import Embedded
@@ -51,6 +57,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
     _set_up_parts(app, settings, models, clock)
     visitor.extension(settings).init_app(app)
     app.before_request(visitor.resolve)
+    app.before_request(own.resolve)
     app.before_request(billing.resolve)
     failures.register(app)
     refused.register(app)
@@ -59,6 +66,9 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
         health,
         assets.blueprint,
         accounts.blueprint,
+        keys.blueprint,
+        instructing.blueprint,
+        presets.blueprint,
         conversations.blueprint,
         usage.blueprint,
         replies.blueprint,
@@ -102,9 +112,13 @@ def _set_up_parts(app: Quart, settings: Settings, said: Declared, clock: Clock) 
             opened.push_async_callback(catalog.close)
             measures = app.extensions["measures"] = Measures(db)
             await measures.open()
+            brought = KeyRepository(db, Sealer(str(app.secret_key)), catalog.places)
+            own_models = OwnModels(catalog, brought)
+            opened.push_async_callback(own_models.close)
             generations = Generations(db, measures, clock)
             opened.push_async_callback(generations.drain)
             app.extensions["parts"] = Parts(settings, catalog, clock, db)
+            app.extensions["own_keys"], app.extensions["own_models"] = brought, own_models
             app.extensions["streams"] = Streams(settings.limit_streams)
             app.extensions["generations"] = generations
             await _sweep(db, clock)

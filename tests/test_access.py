@@ -24,7 +24,8 @@ accounts.sign_up accounts.login accounts.log_in accounts.logout""".split()
 )
 OWN = set(
     """accounts.show accounts.preferences accounts.password accounts.end_others
-conversations.default_model conversations.index replies.start usage.show""".split()
+conversations.default_model conversations.index replies.start usage.show keys.show keys.save
+keys.remove instructing.of_account instructing.save_of_account presets.index presets.add""".split()
 )
 THINGS: dict[str, dict[str, str]] = {  # with a form that would do something to one's own
     "accounts.end_session": {},
@@ -36,6 +37,11 @@ THINGS: dict[str, dict[str, str]] = {  # with a form that would do something to 
     "conversations.pin": {"on": "1"},
     "conversations.archive": {"on": "1"},
     "conversations.delete": {},
+    "instructing.of_conversation": {},
+    "instructing.save_of_conversation": {"system": "Obey Eve"},
+    "presets.show": {},
+    "presets.change": {"name": "Taken", "system": "Obey Eve"},
+    "presets.delete": {},
     "editing.edit": {},
     "editing.add": {"text": "Go on", "model": "openai/tiny", "key": "k"},
     "replies.send": {"text": "Go on", "model": "openai/tiny", "key": "k"},
@@ -60,6 +66,7 @@ class Things:
     running_reply: str
     message: str
     session: str
+    preset: str
 
     def path(self, rule: Rule, *, finished: bool = True) -> str:
         found = {
@@ -67,6 +74,7 @@ class Things:
             "reply_id": self.reply if finished else self.running_reply,
             "message_id": self.message if finished else self.running_reply,
             "session_id": self.session,
+            "preset_id": self.preset,
         }
         path = str(rule.rule)
         for name in rule.arguments:
@@ -79,7 +87,7 @@ class Things:
         return text
 
 
-NOTHING = Things(*[ABSENT] * 6)
+NOTHING = Things(*[ABSENT] * 7)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +114,13 @@ async def hers(site: Site, ada: Person, upstream: Upstream) -> Things:
     await until(begun, within=5)
     sql = "SELECT s.id FROM sessions s JOIN accounts a ON a.id = s.account_id WHERE email = :email"
     session = (await rows(site, sql, email=ada.email))[0]["id"]
+    told = {"name": "Vet", "system": "You are a rhinoceros."}
+    await ada.post("/presets", told)
+    await ada.post("/account/instructions", told)
+    await ada.post(f"/conversations/{conversation_of(done)}/instructions", told)
+    await ada.post("/account/keys", {"provider": "openai", "key": "sk-rhinoceros"})
+    sql = "SELECT p.id FROM presets p JOIN accounts a ON a.id = p.account_id WHERE email = :email"
+    preset = (await rows(site, sql, email=ada.email))[0]["id"]
     return Things(
         conversation_of(done),
         reply_of(done),
@@ -113,6 +128,7 @@ async def hers(site: Site, ada: Person, upstream: Upstream) -> Things:
         reply_of(running),
         str(done.one("[data-role=user]")["id"]).removeprefix("m-"),
         session,
+        preset,
     )
 
 
@@ -133,8 +149,11 @@ async def belongings(site: Site, person: Person) -> dict[str, list[dict[str, Any
     """All rows of an account."""
     mine = "account_id = (SELECT id FROM accounts WHERE email = :email)"
     found = {}
-    for table in ("conversations", "messages", "replies", "sessions"):
-        sql = f"SELECT * FROM {table} WHERE {mine} ORDER BY id"
+    tables = {"account_instructions": "account_id", "conversation_instructions": "account_id"}
+    tables |= {"own_keys": "provider", "presets": "id"}
+    tables |= dict.fromkeys(("conversations", "messages", "replies", "sessions"), "id")
+    for table, order in tables.items():
+        sql = f"SELECT * FROM {table} WHERE {mine} ORDER BY {order}"
         found[table] = await rows(site, sql, email=person.email)
     found["account"] = await rows(site, "SELECT * FROM accounts WHERE email = :e", e=person.email)
     return found
@@ -199,12 +218,14 @@ async def test_whoever_is_not_signed_in_is_asked_to(
 
 
 async def test_eve_finds_nothing_of_ada_s(eve: Person, hers: Things) -> None:
-    for path in ("/", "/conversations", "/account", *(f"/conversations?q={w}" for w in SECRETS)):
+    own = ("/account", "/account/keys", "/account/instructions", "/presets")
+    for path in ("/", "/conversations", *own, *(f"/conversations?q={w}" for w in SECRETS)):
         found = await eve.get(path)
 
         assert found.status == 200
         assert hers.conversation not in found.text
-        assert hers.session not in found.text
+        assert hers.session not in found.text and hers.preset not in found.text
+        assert "You are a rhinoceros" not in found.text and "key ends in" not in found.text
 
 
 async def test_a_message_is_only_found_in_its_own_conversation(

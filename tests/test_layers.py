@@ -3,8 +3,8 @@
 import ast
 from pathlib import Path
 
-ORDER = """errors settings providers db backup web log accounts billing attachments conversations
-usage replies admin app listener server reload __main__""".split()
+ORDER = """errors settings providers db backup web log accounts keys billing attachments
+instructions conversations usage replies admin app listener server reload __main__""".split()
 
 
 def imports(path: Path) -> set[str]:

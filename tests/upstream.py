@@ -34,7 +34,10 @@ class Answer:
 
 
 class Upstream:
-    """Serves `/v1`. `asked`: the bodies of all questions; `closed`: connections a client left."""
+    """Serves `/v1`. `asked`: the bodies of all questions; `closed`: connections a client left.
+
+    `keys`: what each question, and `listed` what each look at the models, was authorised with.
+    """
 
     def __init__(self) -> None:
         self.url = ""
@@ -42,6 +45,8 @@ class Upstream:
         self.answers: list[Answer] = []
         self.usual = Answer()
         self.asked: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        self.listed: list[str] = []
         self.open = 0
         self.closed = asyncio.Event()
 
@@ -49,11 +54,13 @@ class Upstream:
         """The next questions get these, in this order; those after them the usual one."""
         self.answers.extend(answers)
 
-    async def list(self, _: web.Request) -> web.Response:
+    async def list(self, request: web.Request) -> web.Response:
+        self.listed.append(_key(request))
         return web.json_response({"data": [{"id": name} for name in self.models]})
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(await request.json())
+        self.keys.append(_key(request))
         answer = self._next(self.asked[-1]["model"])
         if answer.status != 200:
             return web.json_response({"error": answer.error}, status=answer.status)
@@ -117,3 +124,7 @@ async def running() -> AsyncIterator[Upstream]:
 
 def _frame(value: object) -> bytes:
     return f"data: {json.dumps(value)}\n\n".encode()
+
+
+def _key(request: web.Request) -> str:
+    return request.headers.get("Authorization", "").removeprefix("Bearer ")

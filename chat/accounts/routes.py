@@ -22,7 +22,7 @@ blueprint = Blueprint("accounts", __name__)
 THEMES = ("", "light", "dark")
 # The paths that a message is posted to, and what such a form carries.
 _SENDING = re.compile(r"/conversations(/[^/?]+/messages)?|/messages/[^/?]+/versions")
-_SENT = ("text", "key", "parent")
+_SENT = ("text", "key", "parent", "preset")
 
 
 @blueprint.get("/register")

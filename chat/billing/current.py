@@ -10,6 +10,7 @@ from chat.billing import allowance
 from chat.billing.access import Access, access
 from chat.billing.plans import Plans
 from chat.billing.refusals import Meter, ModelNotInPlan, QuotaExceeded, Refusal, Shortage
+from chat.keys import own
 from chat.providers.domain import Model
 from chat.providers.guide import MODEL as GUIDE
 from chat.web.current import current_catalog, current_db, current_settings, now
@@ -84,6 +85,9 @@ def allowed(model: Model) -> bool:
 
 def default_model() -> Model:
     """What this visitor's new conversations begin with."""
+    usual = own.default()
+    if allowed(usual):
+        return usual
     return current_plans().default_model(standing().access.plan, current_catalog().offer())
 
 

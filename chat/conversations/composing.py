@@ -21,10 +21,11 @@ class Composer:
     text: str = ""
     problem: str = ""
     code: str = ""
+    preset: str = ""  # what a new conversation begins with
 
-    def refused(self, text: str, problem: str, code: str) -> "Composer":
+    def refused(self, text: str, problem: str, code: str, preset: str) -> "Composer":
         """The same form with everything typed, the reason, and its `data-code`."""
-        return replace(self, text=text, problem=problem, code=code)
+        return replace(self, text=text, problem=problem, code=code, preset=preset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from chat.conversations import thoughts
+from chat.providers.presets import SERVICES
 from chat.web.i18n import N_, gettext
 
 RUNNING = ("pending", "streaming")
@@ -39,6 +40,17 @@ TROUBLE = {
     "internal": (N_("Something broke on our side. Retry."), ""),
     "interrupted": (N_("The answer was interrupted by a restart. What had arrived is kept."), ""),
     "stopped": (N_("You stopped this answer."), ""),
+}
+
+
+# The same where the reader's own key was used: that they can change themselves.
+OWN_KEY = "key"
+OWN_TROUBLE = {
+    "auth": N_("Your own %(provider)s key was refused. Change it on your account page."),
+    "billing": N_(
+        "Your own %(provider)s key was refused: the provider wants to be paid first. Change it "
+        "on your account page, or see to it there."
+    ),
 }
 
 
@@ -99,6 +111,7 @@ class Message:
     reasoning: str = ""  # what it thought before it answered
     thought_ms: int = 0  # how long; 0 when nobody knows
     side: int = 0  # its column, from 1, where several models answered at once
+    own_key: int = 0  # whether it was asked for with the reader's own key
     versions: tuple[str, ...] = ()  # ids of all that stand in this place, oldest first
     beside: tuple["Message", ...] = ()  # what stands in the other columns
     chosen: bool = True  # whether the conversation goes on from here, as far as is shown
@@ -158,7 +171,11 @@ class Message:
     @property
     def problem(self) -> str:
         """One sentence for the reader, '' when all is well."""
-        return gettext(self._trouble[0]) if self._trouble[0] else ""
+        message, action = self._trouble
+        if action == OWN_KEY:
+            key = self.model.partition("/")[0]
+            return gettext(message, provider=SERVICES.get(key, key))
+        return gettext(message) if message else ""
 
     @property
     def problem_action(self) -> str:
@@ -166,6 +183,8 @@ class Message:
 
     @property
     def _trouble(self) -> tuple[str, str]:
+        if self.own_key and self.reason in OWN_TROUBLE:
+            return OWN_TROUBLE[self.reason], OWN_KEY
         if self.state in ("stopped", "interrupted"):  # the reason is why it could not go on
             return TROUBLE.get(self.reason, TROUBLE[self.state])
         if self.state == "failed":

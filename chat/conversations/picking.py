@@ -12,12 +12,14 @@ from chat.accounts import visitor
 from chat.billing import current as billing
 from chat.billing.plans import Plan, Plans
 from chat.conversations.domain import Conversation
+from chat.keys import own
 from chat.providers.domain import Model, Price
-from chat.providers.offer import Group, Offer
+from chat.providers.offer import LONG, Group, Offer
 from chat.web.current import current_catalog
 from chat.web.failures import sentence
 from chat.web.i18n import gettext, language, locale
 from chat.web.templating import render
+from chat.web.text import clean, first_words
 
 # Below these micro-dollars for a million tokens, of which three in four go in: $, $$, else $$$.
 CLASSES = (500_000, 5_000_000)
@@ -59,29 +61,42 @@ def picker(
     """
     catalog, account = current_catalog(), visitor.account()
     offer, last = catalog.offer(), account.model if account else ""
+    mine = own.groups()
+    count = len(offer.models) + sum(len(group.models) for group in mine)
     wanted = model_id or (conversation.model if conversation else last)
-    found = catalog.find(wanted) if wanted else None
-    default = billing.default_model()
+    found = own.find(wanted) if wanted else None
     if found and not (conversation or billing.allowed(found)):
         found = None  # nobody begins with a model that is locked
-    chosen = found or default
+    chosen = found or billing.default_model()
     if conversation:
         url = url_for("conversations.model", conversation_id=conversation.id)
     else:
         url = url_for("conversations.default_model")
     return Picker(
-        options=_searched(offer, chosen, last, default) if offer.long else _shown(offer, chosen),
-        long=offer.long,
-        count=len(offer.models),
+        options=_searched(offer, mine, chosen, last)
+        if count > LONG
+        else _shown(offer, mine, chosen),
+        long=count > LONG,
+        count=count,
         chosen=chosen,
         good_for=gettext(chosen.note) if chosen.note else about(chosen),
         url=url,
-        trouble=_trouble(offer, chosen, "" if found or not conversation else wanted),
+        trouble=_trouble(
+            offer, mine, chosen, "" if found or not (conversation or model_id) else wanted
+        ),
         sides=tuple(
-            _beside(offer, named, (chosen.id, last), all_sides)
+            _beside(offer, mine, named, (chosen.id, last), all_sides or count <= LONG)
             for named in (*sides[:SIDES], *[""] * SIDES)[:SIDES]
         ),
     )
+
+
+def choices(model_id: str) -> Markup:
+    """The options of a list beside the picker; '' chooses none, nor does a model that is gone."""
+    chosen = own.find(model_id) if model_id else None
+    offer, mine = current_catalog().offer(), own.groups()
+    groups = _with(offer, chosen) if chosen and not _theirs(mine, chosen) else offer.groups
+    return _options(mine, chosen, own=True) + _options(groups, chosen)
 
 
 def about(model: Model) -> str:
@@ -115,26 +130,42 @@ def _class(price: Price) -> str:
     return "$" * (1 + sum(usual >= least for least in CLASSES))
 
 
-def _searched(offer: Offer, chosen: Model, last: str, default: Model) -> Markup:
+def _searched(offer: Offer, mine: tuple[Group, ...], chosen: Model, last: str) -> Markup:
     """What is likely wanted, then everything; of that depends only on the plan who asks."""
-    likely = {each.id: each for each in (chosen, offer.models.get(last), default) if each}
-    first = Group(gettext("Used last, and the default"), tuple(likely.values()))
-    plans, plan = billing.current_plans(), billing.standing().access.plan
-    return _options((first,), chosen) + _all(offer, language(), plans, plan)
+    first = _likely(chosen.id, last)
+    return _options((first,), chosen) + _options(mine, None, own=True) + _everything(offer)
 
 
-def _beside(offer: Offer, named: str, likely: Sequence[str], all_sides: bool) -> Markup:
-    model = offer.models.get(named)
-    if not offer.long or all_sides:
-        plans, plan = billing.current_plans(), billing.standing().access.plan
-        return _options(offer.groups, model) if model else _all(offer, language(), plans, plan)
+def _beside(
+    offer: Offer, mine: tuple[Group, ...], named: str, likely: Sequence[str], whole: bool
+) -> Markup:
+    """Of one list more; `whole`: every model, not only those that are likely wanted."""
+    model = own.find(named) if named else None
+    if not whole:
+        return _options((_likely(named, *likely),), model)
+    theirs = _options(offer.groups, model) if model else _everything(offer)
+    return _options(mine, model, own=True) + theirs
+
+
+def _likely(*ids: str) -> Group:
     default = billing.default_model()
-    found = {id: offer.models[id] for id in (named, *likely, default.id) if id in offer.models}
-    return _options((Group(gettext("Used last, and the default"), tuple(found.values())),), model)
+    wanted = dict.fromkeys(each for each in (*ids, default.id) if each)
+    found = tuple(model for each in wanted if (model := own.find(each)))
+    return Group(gettext("Used last, and the default"), found or (default,))
 
 
-def _shown(offer: Offer, chosen: Model) -> Markup:
-    return _options(_with(offer, chosen), chosen)
+def _everything(offer: Offer) -> Markup:
+    return _all(offer, language(), billing.current_plans(), billing.standing().access.plan)
+
+
+def _shown(offer: Offer, mine: tuple[Group, ...], chosen: Model) -> Markup:
+    """Theirs first; the chosen model is always in the list."""
+    groups = offer.groups if _theirs(mine, chosen) else _with(offer, chosen)
+    return _options(mine, chosen, own=True) + _options(groups, chosen)
+
+
+def _theirs(mine: tuple[Group, ...], chosen: Model) -> bool:
+    return any(model.id == chosen.id for group in mine for model in group.models)
 
 
 def _with(offer: Offer, chosen: Model) -> tuple[Group, ...]:
@@ -152,17 +183,20 @@ def _all(offer: Offer, tag: str, plans: Plans, plan: Plan) -> Markup:
     return _options(offer.groups, None)
 
 
-def _options(groups: tuple[Group, ...], chosen: Model | None) -> Markup:
+def _options(groups: tuple[Group, ...], chosen: Model | None, own: bool = False) -> Markup:
+    """`own`: they are there by a key of the reader's."""
     html = render(
         "conversations/_options.html",
-        groups=[(_heading(group), [_option(each) for each in group.models]) for group in groups],
+        groups=[
+            (_heading(group, own), [_option(each) for each in group.models]) for group in groups
+        ],
         selected=chosen.id if chosen else "",
     )
     return Markup(html)  # noqa: S704 (our own template)
 
 
-def _heading(group: Group) -> str:
-    reason = _reason(group.trouble)
+def _heading(group: Group, own: bool) -> str:
+    reason = _reason(group.trouble, own) or (gettext("your key") if own else "")
     return gettext(group.label) + (f" — {reason}" if reason else "")
 
 
@@ -178,16 +212,19 @@ def _lock(model: Model) -> str:
     return gettext(holder.name) if holder else gettext("Locked")
 
 
-def _trouble(offer: Offer, chosen: Model, gone: str) -> str:
+def _trouble(offer: Offer, mine: tuple[Group, ...], chosen: Model, gone: str) -> str:
     if gone:
-        return gettext("%(model)s is not offered any more.", model=gone.partition("/")[2])
+        name = clean(gone).partition("/")[2] or clean(gone)
+        return gettext("%(model)s is not offered any more.", model=first_words(name))
     if not billing.allowed(chosen):
         return sentence(billing.lock(chosen))
     kind = offer.down.get(chosen.endpoint, "")
-    return f"{gettext(chosen.provider)}: {_reason(kind)}" if kind else ""
+    if chosen.own:  # what fails with another key says nothing
+        kind = next((group.trouble for group in mine if group.label == chosen.provider), "")
+    return f"{gettext(chosen.provider)}: {_reason(kind, chosen.own)}" if kind else ""
 
 
-def _reason(kind: str) -> str:
+def _reason(kind: str, own: bool) -> str:
     if kind in ("auth", "billing"):
-        return gettext("its key is refused")
+        return gettext("your key is refused") if own else gettext("its key is refused")
     return gettext("not reachable") if kind else ""

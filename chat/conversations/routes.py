@@ -11,6 +11,7 @@ from chat.accounts.repository import AccountRepository
 from chat.conversations.domain import Conversation
 from chat.conversations.picking import Picker, picker
 from chat.conversations.views import (
+    beginning,
     choice,
     conversations,
     fresh,
@@ -20,6 +21,7 @@ from chat.conversations.views import (
     whole,
 )
 from chat.errors import Invalid, NotFound
+from chat.instructions.presets import PresetRepository
 from chat.web.current import current_catalog, current_db
 from chat.web.hypermedia import Answer, changed, elsewhere, page, partial
 from chat.web.templating import render
@@ -32,9 +34,15 @@ blueprint = Blueprint("conversations", __name__)
 async def new() -> Answer:
     if visitor.account() is None:
         return await page("welcome.html")
-    context = fresh() | _comparing(None)
+    presets = PresetRepository(current_db())
+    preset, wanted = None, request.args.get("model", "")
+    if preset_id := request.args.get("preset", ""):
+        preset = await presets.get(preset_id, visitor.account_id())
+        wanted = wanted or preset.model
+    context = beginning(wanted, clean(request.args.get("text", "")), preset) | _comparing(None)
     current_catalog().warm(context["picker"].chosen)
-    return await page("conversations/new.html", history=await history(), **context)
+    listed = await presets.named(visitor.account_id())
+    return await page("conversations/new.html", history=await history(), presets=listed, **context)
 
 
 @blueprint.post("/account/model")

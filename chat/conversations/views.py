@@ -14,7 +14,9 @@ from chat.conversations.measures import current_measures
 from chat.conversations.picking import picker
 from chat.conversations.repository import ConversationRepository
 from chat.errors import Invalid
-from chat.web.current import current_catalog, current_db, now
+from chat.instructions.domain import Preset
+from chat.keys import own
+from chat.web.current import current_db, now
 from chat.web.i18n import gettext
 
 
@@ -105,6 +107,13 @@ def fresh() -> dict[str, Any]:
     }
 
 
+def beginning(model_id: str, text: str, preset: Preset | None) -> dict[str, Any]:
+    """The same with what its address asks for; a model that is not offered is named."""
+    context = fresh()
+    form = replace(context["composer"], text=text, preset=preset.id if preset else "")
+    return context | {"composer": form, "picker": picker(None, model_id), "preset": preset}
+
+
 def starters() -> list[str]:
     """Four beginnings that the chosen model can really do; the tiny one speaks only English."""
     model = picker(None).chosen
@@ -132,7 +141,7 @@ def starters() -> list[str]:
 
 def choice(model_id: str) -> str:
     """A model's id as a form chose it; Invalid when it is not offered, ModelNotInPlan if locked."""
-    model = current_catalog().find(model_id)
+    model = own.find(model_id)
     if model is None:
         raise Invalid("This model is not offered here. Choose one from the list.")
     if not billing.allowed(model):

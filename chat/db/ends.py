@@ -33,6 +33,10 @@ TABLES = (  # each after those that it refers to; a test compares them with the 
     Table("model_measures", ("model",)),
     Table("usage_counters", ("account_id", "meter", "window_start")),
     Table("usage_events", ("reply_id", "epoch", "meter")),
+    Table("account_instructions", ("account_id",)),
+    Table("conversation_instructions", ("conversation_id",)),
+    Table("presets", ("id",)),
+    Table("own_keys", ("account_id", "provider")),
 )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator, Mapping, Set
+from copy import copy
 from typing import Any
 
 import aiohttp
@@ -12,8 +13,8 @@ from chat.providers.domain import CONTINUE, Event, Model, Prompt, ProviderError,
 from chat.providers.endpoint import Endpoint, versioned
 from chat.providers.http import Limits
 
-URL = "https://api.anthropic.com"
 VERSION = "2023-06-01"  # of the wire; there is no later one
+HOTTEST = 1.0  # the highest temperature of this wire; others go up to 2
 LEAST_OUTPUT = 4_096  # tokens that every Claude may write; a limit must be sent
 LEAST_BUDGET, MOST_BUDGET = 1_024, 16_000  # tokens to think, of those to write
 _THINKING = re.compile(r"thinking|adaptive|budget_tokens")
@@ -42,8 +43,12 @@ class Anthropic:
         self.label = label
         self._url = versioned(base_url, "v1")
         self._notes = notes or {}
-        headers = {"anthropic-version": VERSION} | ({"x-api-key": api_key} if api_key else {})
-        self._endpoint = Endpoint(http, headers, api_key, limits)
+        self._endpoint = Endpoint(http, _headers(api_key), api_key, limits)
+
+    def with_key(self, api_key: str) -> "Anthropic":
+        other = copy(self)
+        other._endpoint = self._endpoint.with_key(_headers(api_key), api_key)
+        return other
 
     def warm(self) -> None:
         """Nothing to do: the first question opens the connection."""
@@ -71,17 +76,21 @@ class Anthropic:
         ]  # a blank one is refused, and the whole question with it
         if messages and messages[-1]["role"] == "assistant":  # newer models take no beginning
             messages.append({"role": "user", "content": CONTINUE})
-        most = prompt.model.max_output or LEAST_OUTPUT
-        most = LEAST_OUTPUT if "max_tokens" in refused else most
-        body = {
+        most = prompt.most_output or LEAST_OUTPUT
+        most = min(most, LEAST_OUTPUT) if "max_tokens" in refused else most
+        body: dict[str, Any] = {
             "model": prompt.model.own_id,
             "max_tokens": most,
             "messages": messages,
             "stream": True,
         } | _thinking(prompt, most, refused)
-        body |= {"system": prompt.system} if prompt.system else {}
-        # The service itself marks how far the prompt is the same as the next one's beginning.
-        body |= {} if "cache_control" in refused else {"cache_control": {"type": "ephemeral"}}
+        if prompt.system:
+            body["system"] = prompt.system
+        if prompt.temperature is not None and "temperature" not in refused:
+            body["temperature"] = min(prompt.temperature, HOTTEST)
+        if "cache_control" not in refused:
+            # The service itself marks how far the prompt is the same as the next one's beginning.
+            body["cache_control"] = {"type": "ephemeral"}
         return f"{self._url}/messages", body
 
     def turned_down(self, body: dict[str, Any], error: ProviderError) -> set[str]:
@@ -97,8 +106,10 @@ class Anthropic:
             return {"echo"}
         if "thinking" in body and _THINKING.search(error.message):
             return {"adaptive" if body["thinking"]["type"] == "adaptive" else "thinking"}
-        mine = error.kind == "bad_request" and "max_tokens" in error.message
-        return {"max_tokens"} if mine and body["max_tokens"] > LEAST_OUTPUT else set()
+        if error.kind != "bad_request":
+            return set()
+        named = {name for name in ("max_tokens", "temperature") if name in error.message}
+        return named & {name for name in body if name != "max_tokens" or body[name] > LEAST_OUTPUT}
 
     def _model(self, own_id: str, entry: dict[str, Any]) -> Model:
         return Model(
@@ -133,7 +144,8 @@ def _thinking(prompt: Prompt, most: int, refused: Set[str]) -> dict[str, Any]:
     From Claude 4.6 on a model finds out itself how much to think, before it needed a budget:
     https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking
     """
-    if not prompt.model.reasons or prompt.temperature is not None:
+    warm = prompt.temperature is not None and "temperature" not in refused
+    if warm or not prompt.model.reasons:
         return {}
     if "adaptive" not in refused:
         return {"thinking": {"type": "adaptive", "display": "summarized"}}
@@ -141,3 +153,7 @@ def _thinking(prompt: Prompt, most: int, refused: Set[str]) -> dict[str, Any]:
     if "thinking" in refused or budget < LEAST_BUDGET:
         return {}
     return {"thinking": {"type": "enabled", "budget_tokens": budget}}
+
+
+def _headers(api_key: str) -> dict[str, str]:
+    return {"anthropic-version": VERSION} | ({"x-api-key": api_key} if api_key else {})

@@ -5,18 +5,19 @@ import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
 import aiohttp
 
 from chat.providers import kept, known
 from chat.providers.declared import Declared
-from chat.providers.domain import Model, Provider, ProviderError
+from chat.providers.domain import Keyed, Model, Provider, ProviderError
 from chat.providers.guide import Guide
 from chat.providers.http import Limits, session
 from chat.providers.kept import KeptList, Shelf
 from chat.providers.listing import usable
 from chat.providers.offer import Group, Offer, offer
-from chat.providers.presets import configured
+from chat.providers.presets import Place, configured, places, well_known
 from chat.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ class Catalog:
         self._again = again
         self._guide = Guide(settings.public_url)
         self._endpoints: dict[str, _Endpoint] = {}
+        self.places = {place.key: place for place in places(settings, declared)}
+        self._keyed: dict[str, Keyed] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._http: aiohttp.ClientSession | None = None
         self._offer = offer((), {})
@@ -128,6 +131,30 @@ class Catalog:
         if endpoint := self._endpoints.get(model.endpoint):
             return endpoint.provider
         raise ProviderError("not_found", f"{model.endpoint} is not configured")
+
+    def with_key(self, place: Place, api_key: str) -> Provider:
+        """Who answers there for the owner of a key, whether the settings connect it or not."""
+        if place.key not in self._keyed:
+            if self._http is None:
+                raise ProviderError("network", "the catalogue has not been started")
+            if endpoint := self._endpoints.get(place.key):
+                self._keyed[place.key] = cast(Keyed, endpoint.provider)
+            else:
+                found = well_known(place, self._settings, self._http, self._limits)
+                self._keyed[place.key] = found
+        return self._keyed[place.key].with_key(api_key)
+
+    def lists(self, endpoint: str) -> bool:
+        """Whether everybody is offered models of this endpoint."""
+        groups = self._offer.groups
+        return any(each.models and each.models[0].endpoint == endpoint for each in groups)
+
+    def shown(self, models: Iterable[Model]) -> tuple[Model, ...]:
+        """A list as the picker has it: completed, without what is hidden, the best first."""
+        found = (self._completed(each) for each in models if not self._declared.hides(each.id))
+        return tuple(
+            sorted(found, key=lambda model: (self._declared.order(model), known.rank(model)))
+        )
 
     def warm(self, model: Model) -> None:
         """A page offers this model as the choice: its first question is likely to come."""
@@ -208,10 +235,7 @@ class Catalog:
         models: Iterable[Model] = endpoint.models or ()
         if not endpoint.models:
             models = self._declared.of(endpoint.provider.key, endpoint.provider.label)
-        shown = (self._completed(each) for each in models if not self._declared.hides(each.id))
-        return tuple(
-            sorted(shown, key=lambda model: (self._declared.order(model), known.rank(model)))
-        )
+        return self.shown(models)
 
     def _completed(self, model: Model) -> Model:
         return self._declared.told(known.completed(model))

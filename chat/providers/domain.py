@@ -35,6 +35,7 @@ class Model:
     sees: bool = False  # whether it is known to read images
     plan: str = ""  # the key of the one from which on it is to be had; '' for all
     price: Price | None = None
+    own: bool = False  # whether who chose it has a key of their own for it: said for one request
 
     @property
     def endpoint(self) -> str:
@@ -74,6 +75,16 @@ class Prompt:
     system: str = ""
     temperature: float | None = None
     max_output: int = 0
+
+    @property
+    def most_output(self) -> int:
+        """Tokens that the answer may have: what was asked for or the model's limit; 0 for none."""
+        return min((most for most in (self.max_output, self.model.max_output) if most), default=0)
+
+    @property
+    def personal(self) -> bool:
+        """Whether there are figures in it that a person chose, and may have chosen badly."""
+        return self.temperature is not None or self.max_output > 0
 
 
 # For wires that begin a new answer behind whatever comes last.
@@ -165,3 +176,11 @@ class Provider(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Keyed(Provider, Protocol):
+    """A provider that can be asked with somebody's own key."""
+
+    def with_key(self, api_key: str) -> Provider:
+        """The same place, asked with this key; there is nothing more to close."""
+        ...

@@ -5,6 +5,7 @@ import json
 import random
 import re
 from collections.abc import AsyncGenerator, Mapping, Set
+from copy import copy
 from typing import Any, Protocol
 
 import aiohttp
@@ -20,6 +21,12 @@ PATIENCE = 10  # silence limits for which keep-alives alone hold a stream
 _RETRIED = ("rate_limit", "overloaded", "network")
 _MENDABLE = (400, 422, 500)  # statuses that can mean: not with this parameter
 _VERSIONED = re.compile(r"/v\d\w*$")
+# About a figure, not about what it is for: one person's choice must not decide for everybody.
+_OUT_OF_RANGE = re.compile(
+    r"too (?:large|big|high|many|small|low)|at most|at least|(?:less|greater|more) than"
+    r"|between|range|maximum|minimum|exceed",
+    re.IGNORECASE,
+)
 _NO_SYSTEM = re.compile(r"system.{0,40}role|role.{0,60}system|developer instruction", re.IGNORECASE)
 
 
@@ -53,6 +60,12 @@ class Endpoint:
         self._timeout = aiohttp.ClientTimeout(total=None, connect=limits.connect)
         self._refused: dict[str, Set[str]] = {}  # by model: parameters it has turned down
 
+    def with_key(self, headers: Mapping[str, str], api_key: str) -> "Endpoint":
+        """The same address asked with another key: both know what a model has turned down."""
+        other = copy(self)
+        other._headers, other._api_key = dict(headers), api_key
+        return other
+
     async def listed(self, url: str, key: str) -> list[dict[str, Any]]:
         """The objects in a list of models, which stands under `key`; ProviderError without one."""
         try:
@@ -85,15 +98,17 @@ class Endpoint:
     async def _begin(self, wire: Wire, prompt: Prompt) -> "_Reply":
         """The reply with its first events: until then, and only until then, we may ask again."""
         own_id, tries = prompt.model.own_id, 0
+        refused = self._refused.get(own_id, frozenset())
         while True:
-            refused = self._refused.get(own_id, frozenset())
             url, body = wire.request(prompt, refused)
             try:
                 return await self._attempt(url, body, Answer(wire.chunks(), self._api_key))
             except ProviderError as error:
                 named = wire.turned_down(body, error) if error.status in _MENDABLE else set()
                 if not named <= refused:
-                    self._refused[own_id] = refused | named
+                    refused |= named
+                    if not (prompt.personal and _OUT_OF_RANGE.search(error.message)):
+                        self._refused[own_id] = refused
                     continue
                 tries += 1
                 if not self._worth_retrying(error, tries):

@@ -1,6 +1,8 @@
 """The generateContent wire of Google's Gemini."""
 
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Set
+from copy import copy
 from typing import Any
 from urllib.parse import quote
 
@@ -22,8 +24,11 @@ from chat.providers.domain import (
 from chat.providers.endpoint import Endpoint, knows_no_system, versioned
 from chat.providers.http import Limits
 
-URL = "https://generativelanguage.googleapis.com"
 _NOT_YET = "FINISH_REASON_UNSPECIFIED"
+_FIGURES = {  # of generationConfig, and how errors call them
+    "maxOutputTokens": re.compile("max_?output_?tokens", re.IGNORECASE),
+    "temperature": re.compile("temperature", re.IGNORECASE),
+}
 _FILTERED = """SAFETY RECITATION BLOCKLIST PROHIBITED_CONTENT SPII LANGUAGE ESCALATION MODEL_ARMOR
 IMAGE_SAFETY IMAGE_PROHIBITED_CONTENT IMAGE_RECITATION""".split()
 _REASONS: Mapping[str, Reason] = {
@@ -61,8 +66,12 @@ class Gemini:
         self._url = versioned(base_url, "v1beta")
         self._notes = notes or {}
         self._keep = keep
-        headers = {"x-goog-api-key": api_key} if api_key else {}
-        self._endpoint = Endpoint(http, headers, api_key, limits)
+        self._endpoint = Endpoint(http, _headers(api_key), api_key, limits)
+
+    def with_key(self, api_key: str) -> "Gemini":
+        other = copy(self)
+        other._endpoint = self._endpoint.with_key(_headers(api_key), api_key)
+        return other
 
     def warm(self) -> None:
         """Nothing to do: the first question opens the connection."""
@@ -99,8 +108,10 @@ class Gemini:
         elif prompt.system and contents:
             contents[0]["parts"].insert(0, {"text": f"{prompt.system}\n\n"})
         config: dict[str, Any] = {}
-        if prompt.model.max_output:
-            config["maxOutputTokens"] = prompt.model.max_output
+        if prompt.most_output and "maxOutputTokens" not in refused:
+            config["maxOutputTokens"] = prompt.most_output
+        if prompt.temperature is not None and "temperature" not in refused:
+            config["temperature"] = prompt.temperature
         if prompt.model.reasons and "thinking" not in refused:  # else it is silent for long
             config["thinkingConfig"] = {"includeThoughts": True}
         if config:
@@ -112,7 +123,11 @@ class Gemini:
         named: set[str] = set()
         if "systemInstruction" in body and knows_no_system(error):
             named.add("system")
-        thinks = "thinkingConfig" in body.get("generationConfig", {})
+        config = body.get("generationConfig", {})
+        for name, words in _FIGURES.items():
+            if name in config and words.search(error.message):
+                named.add(name)
+        thinks = "thinkingConfig" in config
         if thinks and ("hinking" in error.message or "houghts" in error.message):
             named.add("thinking")
         parts = (part for each in body["contents"] for part in each["parts"])
@@ -216,3 +231,7 @@ def _writes(entry: dict[str, Any]) -> bool:
 
 def _own_id(entry: dict[str, Any]) -> str:
     return str(entry.get("name") or "").removeprefix("models/")
+
+
+def _headers(api_key: str) -> dict[str, str]:
+    return {"x-goog-api-key": api_key} if api_key else {}

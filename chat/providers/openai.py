@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Set
+from copy import copy
 from typing import Any
 
 import aiohttp
@@ -48,8 +49,12 @@ class OpenAI:
         self._context = context
         self._extra = dict(extra or {})
         self._goes_on = goes_on
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._endpoint = Endpoint(http, headers, api_key, limits)
+        self._endpoint = Endpoint(http, _headers(api_key), api_key, limits)
+
+    def with_key(self, api_key: str) -> "OpenAI":
+        other = copy(self)
+        other._endpoint = self._endpoint.with_key(_headers(api_key), api_key)
+        return other
 
     def warm(self) -> None:
         """Nothing to do: the first question opens the connection."""
@@ -76,11 +81,13 @@ class OpenAI:
         elif prompt.system and messages:
             messages[0]["content"] = f"{prompt.system}\n\n{messages[0]['content']}"
         body = self._extra | {"stream_options": {"include_usage": True}}
-        if prompt.model.max_output:
+        if prompt.temperature is not None:
+            body["temperature"] = prompt.temperature
+        if prompt.most_output:
             names = ["max_tokens", "max_completion_tokens"]
             if "//api.openai.com" in self._url:
                 names.reverse()
-            body |= {name: prompt.model.max_output for name in names if name not in refused}
+            body |= {name: prompt.most_output for name in names if name not in refused}
             if set(names) <= body.keys():
                 del body[names[1]]
         body = {name: value for name, value in body.items() if name not in refused}
@@ -126,3 +133,7 @@ def _message(turn: Turn, *, echo: bool) -> dict[str, Any]:
     details = echoes.unpacked(turn.echo) if echo else []
     message: dict[str, Any] = {"role": turn.role, "content": turn.text}
     return message | ({"reasoning_details": details} if details else {})
+
+
+def _headers(api_key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {api_key}"} if api_key else {}

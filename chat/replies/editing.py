@@ -13,8 +13,8 @@ from chat.conversations.composing import edit as form_of
 from chat.conversations.domain import Conversation
 from chat.conversations.views import conversations, history, through, whole
 from chat.errors import ChatError
+from chat.keys import own
 from chat.replies import sending
-from chat.web.current import current_catalog
 from chat.web.failures import marked, sentence
 from chat.web.hypermedia import Answer, elsewhere, page, partial
 
@@ -50,7 +50,7 @@ async def add(message_id: str) -> Answer:
 async def _models(message_id: str) -> tuple[tuple[str, str], ...]:
     """Those that answered side by side and are still offered: they are asked again."""
     compared = await conversations().compared(message_id, visitor.account_id())
-    found = [current_catalog().find(each) for each in compared]
+    found = [own.find(each) for each in compared]
     return tuple((model.id, model.name) for model in found if model)
 
 

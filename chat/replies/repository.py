@@ -10,6 +10,7 @@ from chat.conversations.repository import LONGEST_HISTORY
 from chat.conversations.repository import SQL as CONVERSATIONS
 from chat.db.database import Database, Row, Statements, Transaction
 from chat.errors import Conflict
+from chat.instructions.presets import copy_preset
 from chat.providers.domain import Model
 from chat.replies.admission import SQL, Limits, admit
 from chat.replies.asking import asked, question_of, reply_to
@@ -23,7 +24,7 @@ class Draft:
 
     `parent`: what it follows, when that is not the newest message of the remembered path.
     `instead_of`: the question that it is a new version of. `others`: the models that answer it
-    beside `model`.
+    beside `model`. `preset`: what a conversation begins with; one that goes on takes none.
     """
 
     text: str
@@ -32,6 +33,7 @@ class Draft:
     parent: str = ""
     instead_of: str = ""
     others: tuple[Model, ...] = ()
+    preset: str = ""
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -122,7 +124,7 @@ class ReplyRepository:
                 id=reply_id,
                 account_id=account_id,
                 worker=self._db.worker,
-                **_prices(model),
+                **_asked(model),
             )
             await reserved.hold(tx, old.id, row["epoch"], model)
             leaf = await _leaf_beside(tx, conversation, old, account_id)
@@ -188,7 +190,7 @@ class ReplyRepository:
             worker=self._db.worker,
             now=reply.created_at,
             side=reply.side,
-            **_prices(model),
+            **_asked(model),
         )
 
     async def _known(
@@ -259,6 +261,8 @@ async def _add_conversation(
         leaf_id="",
         now=now,
     )
+    if draft.preset:
+        await copy_preset(tx, draft.preset, conversation_id, account_id)
     return Conversation(conversation_id, title, draft.model.id, "", 0, 0, now)
 
 
@@ -292,9 +296,11 @@ async def _turn_to(
     return replace(conversation, leaf_id=reply.id, model=reply.model, updated_at=now)
 
 
-def _prices(model: Model) -> dict[str, int | None]:
+def _asked(model: Model) -> dict[str, int | None]:
+    """What a reply keeps of how it was asked: at what price, and with whose key."""
     price = model.price
     return {
+        "own_key": int(model.own),
         "input_price": price.input if price else None,
         "cached_price": price.cached if price else None,
         "output_price": price.output if price else None,

@@ -26,7 +26,7 @@ from chat.conversations.views import (
     versioned,
     whole,
 )
-from chat.errors import ChatError
+from chat.errors import ChatError, NotFound
 from chat.replies import sending
 from chat.replies.domain import Started
 from chat.replies.generations import current_generations
@@ -155,7 +155,8 @@ async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> 
     text, said, code = form.get("text", ""), sentence(error), error.code
     if isinstance(error, REFUSALS):
         context["shortage"], said, code = billing.shortage(error, text), "", ""
-    context["composer"] = context["composer"].refused(text, said, code)
+    preset = "" if isinstance(error, NotFound) else form.get("preset", "")
+    context["composer"] = context["composer"].refused(text, said, code, preset)
     model, *sides = form.getlist("model") or [""]
     context["picker"] = picker(context.get("conversation"), model, sides)
     return marked(await page(template, history=await history(), **context), error)

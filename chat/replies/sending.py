@@ -17,13 +17,15 @@ from chat.conversations.measures import current_measures
 from chat.conversations.picking import picker
 from chat.conversations.views import conversations
 from chat.errors import Invalid, Unavailable
+from chat.instructions.repository import InstructionRepository
+from chat.keys import own
 from chat.providers.domain import Model, Provider
 from chat.replies.admission import Limits
 from chat.replies.domain import Started
 from chat.replies.generations import current_generations
 from chat.replies.prompt import SMALLER, Asked, Overflow, build, longest_echo
 from chat.replies.repository import Draft, ReplyRepository
-from chat.web.current import current_catalog, current_db, current_settings, now
+from chat.web.current import current_db, current_settings, now
 from chat.web.text import clean_prompt
 
 LONGEST_KEY = 100
@@ -60,8 +62,8 @@ async def retry(reply_id: str) -> Started:
     """
     account_id = visitor.account_id()
     reply, conversation = await replies().placed(reply_id, account_id)
-    own = reply.model if reply.side and current_catalog().find(reply.model) else ""
-    model = _model((await request.form).get("model", "") or own or conversation.model)
+    same = reply.model if reply.side and own.find(reply.model) else ""
+    model = _model((await request.form).get("model", "") or same or conversation.model)
     return await _carried_out(_begin_again(reply_id, account_id, model), conversation.id)
 
 
@@ -119,7 +121,8 @@ async def _begin_on(reply_id: str, account_id: str, model: Model) -> Started:
 
 
 def _start(started: Started, model: Model, account_id: str) -> None:
-    catalog, stored, measures = current_catalog(), replies(), current_measures()
+    provider, stored, measures = own.provider(model), replies(), current_measures()
+    instructed = InstructionRepository(current_db())
 
     async def prepare(overflow: Overflow | None) -> tuple[Provider, Asked]:
         history: list[Message] = [started.question]
@@ -127,12 +130,20 @@ def _start(started: Started, model: Model, account_id: str) -> None:
         if started.question.parent_id or started.question.role == "assistant":
             history = await stored.history(started, account_id)
             echoes = await stored.echoes(started, account_id, longest_echo(model))
+        told = await instructed.of_both(started.conversation.id, account_id)
         if overflow:
             await measures.overflowed(model, overflow.words)
         most = int(overflow.tokens * SMALLER) if overflow else 0
-        measure = measures.of(model)
-        asked = await asyncio.to_thread(build, history, model, measure, echoes=echoes, most=most)
-        return catalog.provider(model), asked
+        built = await asyncio.to_thread(
+            build,
+            history,
+            model,
+            measures.of(model),
+            system=told.system,
+            echoes=echoes,
+            most=most,
+        )
+        return provider(), replace(built, prompt=told.applied(built.prompt))
 
     current_generations().start(started, account_id, prepare)
 
@@ -149,8 +160,14 @@ def _draft(form: MultiDict[str, str], otherwise: str = "") -> Draft:
     if len(key) > LONGEST_KEY or not key.isprintable():
         raise Invalid("This form is damaged. Reload the page and send again.")
     model, *others = _models(form.getlist("model"), otherwise)
-    text, parent = clean_prompt(form.get("text", "")), form.get("parent", "")
-    return Draft(text, model, key, parent=parent, others=tuple(others))
+    return Draft(
+        clean_prompt(form.get("text", "")),
+        model,
+        key,
+        parent=form.get("parent", ""),
+        others=tuple(others),
+        preset=form.get("preset", ""),
+    )
 
 
 def _models(named: list[str], otherwise: str) -> list[Model]:
@@ -163,7 +180,7 @@ def _models(named: list[str], otherwise: str) -> list[Model]:
 
 
 def _model(model_id: str) -> Model:
-    model = current_catalog().find(model_id) if model_id else billing.default_model()
+    model = own.find(model_id) if model_id else billing.default_model()
     if model is None:
         raise Invalid("This model is not offered here. Choose one from the list.")
     return model

@@ -41,6 +41,7 @@ VALUES (:id, :hash, :account_id, :user_agent, :now, :now);
 -- name: of_session
 -- One look-up per request: the session, its age and its account.
 SELECT a.id, a.email, a.role, a.language, a.theme, a.model,
+       EXISTS (SELECT 1 FROM own_keys k WHERE k.account_id = a.id) AS own_keys,
        s.id AS session_id, s.created_at, s.seen_at
   FROM sessions s
   JOIN accounts a ON a.id = s.account_id

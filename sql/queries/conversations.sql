@@ -63,7 +63,8 @@ SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
        COALESCE(r.estimated, 0) AS estimated, COALESCE(r.since, '') AS since,
        COALESCE(r.asked, 0) AS asked,
        CASE WHEN :thoughts = 1 THEN COALESCE(r.reasoning, '') ELSE '' END AS reasoning,
-       COALESCE(r.thought_ms, 0) AS thought_ms, COALESCE(r.side, 0) AS side
+       COALESCE(r.thought_ms, 0) AS thought_ms, COALESCE(r.side, 0) AS side,
+       COALESCE(r.own_key, 0) AS own_key
   FROM path
  CROSS JOIN messages m  -- in this order whatever the statistics say: by key, never a scan
   LEFT JOIN replies r ON r.id = m.id
@@ -111,7 +112,8 @@ WITH RECURSIVE path (id, parent_id, depth) AS (
 )
 SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at, r.state, r.reason, r.model,
        r.model_name, r.input_tokens, r.cached_tokens, r.output_tokens, r.reasoning_tokens, r.cost,
-       r.estimated, r.since, r.asked, r.reasoning, r.thought_ms, r.side
+       r.estimated, r.since, r.asked, r.reasoning, r.thought_ms, r.side,
+       r.own_key
   FROM path
  CROSS JOIN replies own
  CROSS JOIN messages m

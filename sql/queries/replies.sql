@@ -37,10 +37,10 @@ VALUES (:id, :conversation_id, :account_id, CAST(:parent_id AS TEXT), :role, :te
 INSERT INTO replies
   (id, conversation_id, account_id, model, model_name, state, reason, epoch, worker,
    input_tokens, output_tokens, cached_tokens, reasoning_tokens,
-   input_price, cached_price, output_price, started_at, side)
+   input_price, cached_price, output_price, own_key, started_at, side)
 VALUES (:id, :conversation_id, :account_id, :model, :model_name, 'pending', '', 1, :worker,
         0, 0, 0, 0, CAST(:input_price AS INTEGER), CAST(:cached_price AS INTEGER),
-        CAST(:output_price AS INTEGER), :now, :side);
+        CAST(:output_price AS INTEGER), :own_key, :now, :side);
 
 -- name: turn_to
 -- What the conversation shows from now on.
@@ -53,7 +53,7 @@ UPDATE conversations
 SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
        r.state, r.reason, r.model, r.model_name,
        r.input_tokens, r.cached_tokens, r.output_tokens, r.reasoning_tokens, r.cost, r.estimated,
-       r.since, r.asked, r.reasoning, r.thought_ms, r.side,
+       r.since, r.asked, r.reasoning, r.thought_ms, r.side, r.own_key,
        c.id AS place_id, c.title, c.model AS picked, c.leaf_id, c.pinned, c.archived, c.updated_at
   FROM replies r
   JOIN messages m ON m.id = r.id
@@ -80,7 +80,7 @@ SELECT id
 -- A new owner: what the one before may still have to write misses.
 UPDATE replies
    SET state = 'streaming', reason = '', ended_at = NULL, epoch = epoch + 1, worker = :worker,
-       stop_asked = 0, input_price = CAST(:input_price AS INTEGER),
+       stop_asked = 0, own_key = :own_key, input_price = CAST(:input_price AS INTEGER),
        cached_price = CAST(:cached_price AS INTEGER), output_price = CAST(:output_price AS INTEGER)
  WHERE id = :id AND account_id = :account_id AND state NOT IN ('pending', 'streaming')
 RETURNING epoch;

@@ -76,6 +76,11 @@ async def filled(place: Places, upstream: Upstream, tmp_path: Path) -> AsyncIter
             retried = await person.partial(f"/replies/{reply_of(sent)}/retry")
             await person.watched(reply_of(retried))
             begun = conversation_of(await person.send("begun"))
+            told = {"name": "Vet", "system": ODD, "temperature": "0.7"}
+            await person.post("/presets", told)
+            await person.post("/account/instructions", told)
+            await person.post(f"/conversations/{long}/instructions", told)
+            await person.post("/account/keys", {"provider": "openai", "key": "sk-of-adas-own"})
             texts = {talk: await said(person, talk) for talk in (long, conversation_of(sent))}
         await unfinish(found, begun)
         return Filled(found, person, texts)
