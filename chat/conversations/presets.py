@@ -67,7 +67,7 @@ async def delete(preset_id: str) -> Answer:
 def _cleaned(form: Mapping[str, str], kept: str = "") -> tuple[str, str, Instructions]:
     """`kept`: the model that it has, which stays allowed when it is not offered any more."""
     model = form.get("model", "")
-    if model not in ("", kept) and not own.find(model) is not None:
+    if model not in ("", kept) and own.find(model) is None:
         raise Invalid("This model is not offered here. Choose one from the list.")
     return clean_name(form.get("name", "")), model, clean_instructions(form)
 
