@@ -15,6 +15,7 @@ from chat.providers.domain import (
     ProviderError,
     ReasoningDelta,
     TextDelta,
+    Turn,
     Usage,
 )
 from chat.providers.endpoint import Endpoint, versioned
@@ -78,7 +79,9 @@ class Anthropic:
 
     def request(self, prompt: Prompt, refused: Set[str]) -> tuple[str, dict[str, Any]]:
         messages = [
-            {"role": turn.role, "content": turn.text} for turn in prompt.turns if turn.text.strip()
+            {"role": turn.role, "content": _content(turn)}
+            for turn in prompt.turns
+            if turn.text.strip() or turn.images
         ]  # a blank one is refused, and the whole question with it
         if messages and messages[-1]["role"] == "assistant":  # newer models take no beginning
             messages.append({"role": "user", "content": CONTINUE})
@@ -153,6 +156,20 @@ class AnthropicChunks:
             cached=cached,
             reasoning=count(details.get("thinking_tokens")),
         )
+
+
+def _content(turn: Turn) -> str | list[dict[str, Any]]:
+    """Plain text as it always was; images before their text, as its makers advise."""
+    if not turn.images:
+        return turn.text
+    parts: list[dict[str, Any]] = [
+        {
+            "type": "image",
+            "source": {"type": "base64", "media_type": image.type, "data": image.base64()},
+        }
+        for image in turn.images
+    ]
+    return [*parts, {"type": "text", "text": turn.text}] if turn.text.strip() else parts
 
 
 def _part(part: dict[str, Any], events: list[Event]) -> None:

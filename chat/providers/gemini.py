@@ -16,6 +16,7 @@ from chat.providers.domain import (
     ProviderError,
     ReasoningDelta,
     TextDelta,
+    Turn,
     Usage,
 )
 from chat.providers.endpoint import Endpoint, knows_no_system, versioned
@@ -82,10 +83,10 @@ class Gemini:
         return GeminiChunks()
 
     def request(self, prompt: Prompt, refused: Set[str]) -> tuple[str, dict[str, Any]]:
-        contents = [
-            _content(turn.text, role="user" if turn.role == "user" else "model")
+        contents: list[dict[str, Any]] = [
+            {"parts": _parts(turn), "role": "user" if turn.role == "user" else "model"}
             for turn in prompt.turns
-            if turn.text
+            if turn.text or turn.images
         ]
         if contents and contents[-1]["role"] == "model":
             contents.append(_content(CONTINUE, role="user"))
@@ -167,6 +168,13 @@ def _usage(counts: dict[str, Any]) -> Usage:
         cached=count(counts.get("cachedContentTokenCount")),
         reasoning=thought,
     )
+
+
+def _parts(turn: Turn) -> list[dict[str, Any]]:
+    images: list[dict[str, Any]] = [
+        {"inlineData": {"mimeType": image.type, "data": image.base64()}} for image in turn.images
+    ]
+    return [*images, {"text": turn.text}] if turn.text else images
 
 
 def _content(text: str, **more: str) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """The chat-completions wire, spoken by OpenAI, OpenRouter, Ollama, llama.cpp, vLLM and gateways."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Set
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 
 from chat.providers import listing
-from chat.providers.domain import CONTINUE, Event, Model, Prompt, ProviderError
+from chat.providers.domain import CONTINUE, Event, Model, Prompt, ProviderError, Turn
 from chat.providers.endpoint import Endpoint, knows_no_system
 from chat.providers.http import Limits
 from chat.providers.openai_answer import OpenAIChunks
@@ -66,13 +67,15 @@ class OpenAI:
         return OpenAIChunks()
 
     def request(self, prompt: Prompt, refused: Set[str]) -> tuple[str, dict[str, Any]]:
-        messages = [{"role": turn.role, "content": turn.text} for turn in prompt.turns]
+        messages = [{"role": turn.role, "content": _content(turn)} for turn in prompt.turns]
         if messages and messages[-1]["role"] == "assistant" and not self._goes_on:
             messages.append({"role": "user", "content": CONTINUE})
         if prompt.system and "system" not in refused:
             messages.insert(0, {"role": "system", "content": prompt.system})
         elif prompt.system and messages:
-            messages[0]["content"] = f"{prompt.system}\n\n{messages[0]['content']}"
+            first = prompt.turns[0]
+            said = replace(first, text=f"{prompt.system}\n\n{first.text}")
+            messages[0]["content"] = _content(said)
         body = self._extra | {"stream_options": {"include_usage": True}}
         if prompt.model.max_output:
             names = ["max_tokens", "max_completion_tokens"]
@@ -114,3 +117,14 @@ class OpenAI:
             sees="image" in listing.words(entry, "architecture", "input_modalities"),
             price=listing.price(entry),
         )
+
+
+def _content(turn: Turn) -> str | list[dict[str, Any]]:
+    """Plain text as it always was, for servers that know nothing else; images before their text."""
+    if not turn.images:
+        return turn.text
+    parts: list[dict[str, Any]] = [
+        {"type": "image_url", "image_url": {"url": f"data:{image.type};base64,{image.base64()}"}}
+        for image in turn.images
+    ]
+    return [*parts, {"type": "text", "text": turn.text}] if turn.text.strip() else parts
