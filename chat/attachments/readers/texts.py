@@ -10,6 +10,7 @@ from chat.attachments.readers.found import MOST_TEXT, Found, Sort, cleaned
 SAMPLE = 65_536  # bytes by which the encoding is found
 TAIL = 50_000  # characters of the end, where the beginning does not leave room for all
 HEAD = MOST_TEXT - TAIL - 100  # and of the beginning: the note between has its room, too
+TELLING = 200  # lines that are not ASCII, enough to guess by
 WIDEST = 4  # bytes of a character
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # colours in logs
 _DECLARED = re.compile(
@@ -62,7 +63,7 @@ def encoding_of(sample: bytes, *, whole: bool) -> str:
     declared = _DECLARED.search(sample[:4_096])
     if declared and (name := declared[1].decode().lower()) and _decodes(sample, name, whole):
         return name
-    return _guessed(sample)
+    return _guessed(sample.splitlines()[: None if whole else -1])
 
 
 def part(file: BinaryIO, start: int, end: int) -> bytes:
@@ -91,12 +92,13 @@ def _wide(sample: bytes, whole: bool) -> str:
     return encoding if likely and _decodes(sample, encoding, whole) else ""
 
 
-def _guessed(sample: bytes) -> str:
-    """By the lines that say something about it: most of a file may be ASCII."""
+def _guessed(lines: list[bytes]) -> str:
+    """By those that say something about it: most of a file may be ASCII. Whole ones: no character
+    must be cut.
+    """
     import charset_normalizer
 
-    lines = (line for line in sample.splitlines() if not line.isascii())
-    telling = b"\n".join(lines)[:16_384]
+    telling = b"\n".join([line for line in lines if not line.isascii()][:TELLING])
     best = charset_normalizer.from_bytes(telling, cp_isolation=_CANDIDATES).best()
     guess = best.encoding if best else "cp1252"
     if guess == "cp1250" and not _CENTRAL.search(telling.decode("cp1252", "replace")):
