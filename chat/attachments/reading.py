@@ -66,7 +66,7 @@ async def read(path: Path, name: str, folder: Path) -> Reading:
     """Whatever the content is, a Reading; Unavailable when this machine can start no process.
 
     `name`: what the file was called; it only tells one kind of text from another. `folder`: empty,
-    absolute, the caller's to remove. Waits for its turn.
+    the caller's to remove. Waits for its turn.
     """
     async with _children:
         process = await _started(path, name, folder)
@@ -83,11 +83,10 @@ async def read(path: Path, name: str, folder: Path) -> Reading:
 
 
 async def _started(path: Path, name: str, folder: Path) -> Process:
-    suffix = _SUFFIX.fullmatch(Path(name).suffix.lower())  # no more of a name is anybody's business
     try:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "chat.attachments.child"),
-            *(str(path), suffix[0] if suffix else "", str(folder)),
+            *_words(path, name, folder),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
@@ -98,6 +97,12 @@ async def _started(path: Path, name: str, folder: Path) -> Process:
     except OSError as error:
         log.error("No process can be started to read a file: %s", error)
         raise Unavailable("The file cannot be read just now. Please try again.") from error
+
+
+def _words(path: Path, name: str, folder: Path) -> tuple[str, str, str]:
+    """Of a name no more than its suffix: whoever lists processes reads these."""
+    suffix = _SUFFIX.fullmatch(Path(name).suffix.lower())
+    return str(path.absolute()), suffix[0] if suffix else "", str(folder.absolute())
 
 
 async def _told(process: Process) -> tuple[bytes, bool]:
@@ -126,9 +131,9 @@ async def _end(process: Process) -> None:
 def _why(code: int, *, late: bool) -> Trouble:
     if late or code == -signal.SIGXCPU:
         return "slow"
-    return (
-        "broken" if -code in _BROKEN_BY or code >= 0 else "too_large"
-    )  # killed, or gave up itself
+    if -code in _BROKEN_BY or code >= 0:
+        return "broken"
+    return "too_large"  # it gave up by itself, or the kernel was short of memory
 
 
 def _lines(told: bytes) -> list[dict[str, Any]]:

@@ -225,7 +225,7 @@ def mutilated(draw: st.DrawFn) -> bytes:
 
 
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(mutilated(), min_size=2, max_size=2))
 async def test_no_bytes_get_more_out_of_a_reader_than_a_word(files: list[bytes]) -> None:

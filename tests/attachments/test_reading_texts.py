@@ -67,6 +67,12 @@ async def test_a_page_is_read_without_what_browsers_run(tmp_path: Path) -> None:
     ]
 
 
+async def test_an_encoding_that_a_page_makes_up_is_not_believed(tmp_path: Path) -> None:
+    for name in (b"zlib", b"utf-16", b"idna", b"nonsense"):
+        page = b'<html><meta charset="' + name + b'"><p>a\xe7\xe3o de Lisboa</p></html>'
+        assert (await reading_of(page, tmp_path)).text.strip() == "ação de Lisboa", name
+
+
 async def test_of_a_log_of_200_mb_beginning_and_end_are_read(tmp_path: Path) -> None:
     path = tmp_path / "log"
     block = b"".join(b"2026-11-22 INFO request %07d took a while\n" % n for n in range(25_000))

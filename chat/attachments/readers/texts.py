@@ -77,10 +77,11 @@ def _decoded(raw: bytes, encoding: str) -> str:
 
 def _decodes(sample: bytes, encoding: str, whole: bool) -> bool:
     try:
+        b"\0\0\0\0".decode(encoding)  # a page may name what is no encoding of text
         text = codecs.getincrementaldecoder(encoding)().decode(sample, final=whole)
-    except (UnicodeError, LookupError):
+    except (ValueError, LookupError):
         return False
-    return isinstance(text, str) and text.count("\0") <= len(text) // 1_000
+    return text.count("\0") <= len(text) // 1_000
 
 
 def _wide(sample: bytes, whole: bool) -> str:
