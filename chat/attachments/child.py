@@ -20,13 +20,14 @@ from chat.attachments.readers import sorting
 from chat.attachments.readers.found import Found, Sort, Unreadable
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
-LIMITS = (
+LIMITS = [
     (resource.RLIMIT_CPU, 30),  # seconds
     (resource.RLIMIT_FSIZE, 16_000_000),  # bytes of one file
     (resource.RLIMIT_NOFILE, 48),
     (resource.RLIMIT_CORE, 0),
-)
-MEMORY = 1_200_000_000  # bytes of address space: 80 megapixels with all their colours, twice
+]
+if sys.platform == "linux":  # bytes of address space: 80 megapixels with all their colours, twice
+    LIMITS.append((resource.RLIMIT_AS, 1_200_000_000))
 
 
 def main(file: str, suffix: str, folder: str) -> None:
@@ -92,10 +93,10 @@ def _limit() -> None:
     for what, most in LIMITS:
         _, hardest = resource.getrlimit(what)
         most = most if hardest == resource.RLIM_INFINITY else min(most, hardest)
-        resource.setrlimit(what, (most, hardest))
-    if sys.platform != "linux":  # others do not know these
+        # Of the processor's time the first limit says why it ends, and only the second is final.
+        resource.setrlimit(what, (most, hardest if what == resource.RLIMIT_CPU else most))
+    if sys.platform != "linux":  # others have only the end of their input to tell them
         return
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")

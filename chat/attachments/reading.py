@@ -75,7 +75,7 @@ async def read(path: Path, name: str, folder: Path) -> Reading:
         finally:
             await _end(process)
     lines = _lines(told)
-    if len(lines) == 2 and process.returncode == 0:
+    if process.returncode == 0 and lines and "trouble" in lines[-1]:
         return _reading(lines, folder)
     trouble = _why(process.returncode or 0, late=late)
     log.warning("A file could not be read: %s (exit status %s).", trouble, process.returncode)
