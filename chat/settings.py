@@ -29,6 +29,7 @@ SECRETS = (
     "STRIPE_WEBHOOK_SECRET",
     "SMTP_URL",
 )
+KEPT_IN_CHILDREN = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
 
 
 class BadSettings(Exception):
@@ -109,6 +110,11 @@ def environment(folder: Path | None = None) -> dict[str, str]:
             if separator and not name.lstrip().startswith("#"):
                 found[name.strip()] = value.strip().strip("\"'")
     return found | os.environ
+
+
+def child_environment() -> dict[str, str]:
+    """What a child process needs to find its libraries, and none of our secrets."""
+    return {name: os.environ[name] for name in KEPT_IN_CHILDREN if name in os.environ}
 
 
 def read(env: Mapping[str, str]) -> Settings:

@@ -72,7 +72,7 @@ class Anthropic:
         messages = [
             {"role": turn.role, "content": _content(turn, echo="echo" not in refused)}
             for turn in prompt.turns
-            if turn.text.strip()
+            if turn.text.strip() or turn.images
         ]  # a blank one is refused, and the whole question with it
         if messages and messages[-1]["role"] == "assistant":  # newer models take no beginning
             messages.append({"role": "user", "content": CONTINUE})
@@ -128,9 +128,21 @@ class Anthropic:
 
 
 def _content(turn: Turn, *, echo: bool) -> str | list[dict[str, Any]]:
-    """With the thoughts that it wants back before the text, as they came."""
-    blocks = echoes.unpacked(turn.echo) if echo else []
-    return [*blocks, {"type": "text", "text": turn.text}] if blocks else turn.text
+    """With the thoughts that it wants back before the text, as they came; and images, as advised.
+
+    Plain text as it always was.
+    """
+    parts = echoes.unpacked(turn.echo) if echo else []
+    parts += [
+        {
+            "type": "image",
+            "source": {"type": "base64", "media_type": image.type, "data": image.base64()},
+        }
+        for image in turn.images
+    ]
+    if not parts:
+        return turn.text
+    return [*parts, {"type": "text", "text": turn.text}] if turn.text.strip() else parts
 
 
 def _echoes(message: dict[str, Any]) -> bool:

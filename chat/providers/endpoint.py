@@ -1,6 +1,7 @@
 """One address where models are asked: requests, further tries, silence, the stream of an answer."""
 
 import asyncio
+import io
 import json
 import random
 import re
@@ -17,6 +18,7 @@ from chat.providers.http import CLIENT_ERRORS, Limits, Watch, drain, failure, re
 from chat.providers.listing import MAX_LIST, entries
 
 MAX_RETRY_AFTER = 20  # seconds that a person waits without being asked
+LARGE = 500_000  # bytes of a request: more is sent in pieces
 PATIENCE = 10  # silence limits for which keep-alives alone hold a stream
 _RETRIED = ("rate_limit", "overloaded", "network")
 _MENDABLE = (400, 422, 500)  # statuses that can mean: not with this parameter
@@ -100,9 +102,9 @@ class Endpoint:
         own_id, tries = prompt.model.own_id, 0
         refused = self._refused.get(own_id, frozenset())
         while True:
-            url, body = wire.request(prompt, refused)
+            url, body, written = await _written(wire, prompt, refused)
             try:
-                return await self._attempt(url, body, Answer(wire.chunks(), self._api_key))
+                return await self._attempt(url, written, Answer(wire.chunks(), self._api_key))
             except ProviderError as error:
                 named = wire.turned_down(body, error) if error.status in _MENDABLE else set()
                 if not named <= refused:
@@ -123,7 +125,7 @@ class Endpoint:
         again = error.kind in _RETRIED and error.retry_after <= MAX_RETRY_AFTER
         return again and tries <= self._limits.retries
 
-    async def _attempt(self, url: str, body: dict[str, Any], answer: Answer) -> "_Reply":
+    async def _attempt(self, url: str, body: bytes, answer: Answer) -> "_Reply":
         if self._http.closed:
             raise ProviderError("network", "the client is closed")
         loop = asyncio.get_running_loop()
@@ -132,7 +134,7 @@ class Endpoint:
             async with asyncio.timeout(self._limits.first):
                 response = await self._http.post(
                     url,
-                    data=json.dumps(body).encode(),
+                    data=io.BytesIO(body) if len(body) > LARGE else body,
                     headers=self._headers
                     | {"Accept": "text/event-stream", "Content-Type": "application/json"},
                     timeout=self._timeout,
@@ -205,6 +207,22 @@ class _Reply:
         """At once: a closed connection is how a provider learns that it can stop."""
         self._watch.stop()
         self._response.close()
+
+
+async def _written(
+    wire: Wire, prompt: Prompt, refused: Set[str]
+) -> tuple[str, dict[str, Any], bytes]:
+    """The request, and its body as bytes. Images are megabytes: nobody else shall wait for them."""
+
+    def write() -> tuple[str, dict[str, Any], bytes]:
+        url, body = wire.request(prompt, refused)
+        # Piece by piece, since whoever holds the interpreter's lock in one long call holds up all.
+        return url, body, b"".join(each.encode() for each in json.JSONEncoder().iterencode(body))
+
+    if any(turn.images for turn in prompt.turns):
+        return await asyncio.to_thread(write)
+    url, body = wire.request(prompt, refused)
+    return url, body, json.dumps(body).encode()
 
 
 def versioned(base_url: str, version: str) -> str:

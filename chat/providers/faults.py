@@ -93,7 +93,11 @@ _RULES: tuple[tuple[Kind, frozenset[int], re.Pattern[str], re.Pattern[str]], ...
         "unsupported",
         frozenset(),
         re.compile(r"unsupported_(image|content)"),
-        re.compile(r"image.{0,40}(not supported|only supported)|support.{0,20}image"),
+        re.compile(
+            r"image.{0,40}(not supported|only supported|not enabled)|support.{0,20}image"
+            r"|unknown variant .?image_url|not a multimodal model|at most 0 image"
+            r"|required for image input|content must be a string"
+        ),
     ),
     (
         "auth",

@@ -98,7 +98,7 @@ class Gemini:
                 "parts": _parts(turn, echo="echo" not in refused),
             }
             for turn in prompt.turns
-            if turn.text
+            if turn.text or turn.images
         ]
         if contents and contents[-1]["role"] == "model":
             contents.append({"role": "user", "parts": [{"text": CONTINUE}]})
@@ -212,7 +212,7 @@ def _usage(counts: dict[str, Any]) -> Usage:
 def _parts(turn: Turn, *, echo: bool) -> list[dict[str, Any]]:
     """The text; a signature stands at the part that it came with, and is not to be moved.
 
-    https://ai.google.dev/gemini-api/docs/thought-signatures
+    Images before their text. https://ai.google.dev/gemini-api/docs/thought-signatures
     """
     for signed in echoes.unpacked(turn.echo) if echo else ():
         end = max(0, len(turn.text) - signed.get("after", 0))
@@ -221,7 +221,10 @@ def _parts(turn: Turn, *, echo: bool) -> list[dict[str, Any]]:
         part = {"text": turn.text[start:end], "thoughtSignature": signature}
         around = [{"text": text} if text else {} for text in (turn.text[:start], turn.text[end:])]
         return [each for each in (around[0], part, around[1]) if each]
-    return [{"text": turn.text}]
+    images: list[dict[str, Any]] = [
+        {"inlineData": {"mimeType": image.type, "data": image.base64()}} for image in turn.images
+    ]
+    return [*images, {"text": turn.text}] if turn.text else images
 
 
 def _writes(entry: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Set
 from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -79,7 +80,9 @@ class OpenAI:
         if prompt.system and "system" not in refused:
             messages.insert(0, {"role": "system", "content": prompt.system})
         elif prompt.system and messages:
-            messages[0]["content"] = f"{prompt.system}\n\n{messages[0]['content']}"
+            first = prompt.turns[0]
+            said = replace(first, text=f"{prompt.system}\n\n{first.text}")
+            messages[0]["content"] = _content(said)
         body = self._extra | {"stream_options": {"include_usage": True}}
         if prompt.temperature is not None:
             body["temperature"] = prompt.temperature
@@ -131,8 +134,19 @@ class OpenAI:
 def _message(turn: Turn, *, echo: bool) -> dict[str, Any]:
     """With the sealed thoughts that OpenRouter wants back, as they came."""
     details = echoes.unpacked(turn.echo) if echo else []
-    message: dict[str, Any] = {"role": turn.role, "content": turn.text}
+    message: dict[str, Any] = {"role": turn.role, "content": _content(turn)}
     return message | ({"reasoning_details": details} if details else {})
+
+
+def _content(turn: Turn) -> str | list[dict[str, Any]]:
+    """Plain text as it always was, for servers that know nothing else; images before their text."""
+    if not turn.images:
+        return turn.text
+    parts: list[dict[str, Any]] = [
+        {"type": "image_url", "image_url": {"url": f"data:{image.type};base64,{image.base64()}"}}
+        for image in turn.images
+    ]
+    return [*parts, {"type": "text", "text": turn.text}] if turn.text.strip() else parts
 
 
 def _headers(api_key: str) -> dict[str, str]:
