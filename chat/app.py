@@ -12,6 +12,10 @@ from chat.accounts import routes as accounts
 from chat.accounts import visitor
 from chat.accounts.repository import SessionRepository
 from chat.accounts.throttle import Throttle
+from chat.attachments import routes as attachments
+from chat.attachments.cleaning import Cleaning
+from chat.attachments.keeping import Files
+from chat.attachments.store import open_store, temporary
 from chat.conversations import routes as conversations
 from chat.conversations.model_lists import ModelLists
 from chat.db.connect import connect
@@ -29,6 +33,7 @@ from chat.usage import routes as usage
 from chat.web import assets, failures, i18n
 from chat.web.current import Clock, Parts, system_clock
 from chat.web.health import blueprint as health
+from chat.web.multipart import Request
 from chat.web.templating import Templates
 
 SWEEP_EVERY = 3_600.0  # seconds
@@ -39,6 +44,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
     """The app of these settings; its database is opened when it starts to serve."""
     said = declared(settings)
     app = Quart("chat", template_folder=None, static_folder=None)
+    app.request_class = Request
     app.secret_key = secret_key(settings)
     # The guard counts bodies, and times them by their pace: slow is not broken.
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, PROVIDE_AUTOMATIC_OPTIONS=False)
@@ -52,6 +58,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
         health,
         assets.blueprint,
         accounts.blueprint,
+        attachments.blueprint,
         conversations.blueprint,
         usage.blueprint,
         replies.blueprint,
@@ -93,8 +100,12 @@ def _set_up_parts(app: Quart, settings: Settings, said: Declared, clock: Clock) 
             app.extensions["parts"] = Parts(settings, catalog, clock, db)
             app.extensions["streams"] = Streams(settings.limit_streams)
             app.extensions["generations"] = generations
+            files = Files(db, open_store(settings), temporary(settings), clock)
+            app.extensions["files"] = files
             await _sweep(db, clock)
             opened.callback(asyncio.create_task(_sweep_forever(db, clock)).cancel)
+            cleaning = Cleaning(db, files, clock)
+            opened.callback(asyncio.create_task(cleaning.forever()).cancel)
             await generations.open()
             await catalog.start()
             closing.push_async_callback(opened.pop_all().aclose)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from chat.attachments.domain import Attachment
 from chat.web.i18n import N_, gettext
 
 RUNNING = ("pending", "streaming")
@@ -86,6 +87,7 @@ class Message:
     cost: int | None = None  # micro-dollars; None when no price is known
     estimated: int = 0
     versions: tuple[str, ...] = ()  # ids of all that stand in this place, oldest first
+    files: tuple[Attachment, ...] = ()  # without their texts
 
     @property
     def version(self) -> int:

@@ -11,6 +11,7 @@ from quart import (
 from quart_auth import login_required
 
 from chat.accounts import visitor
+from chat.attachments.intake import waiting
 from chat.conversations.composing import composer
 from chat.conversations.domain import Conversation, Message
 from chat.conversations.picking import picker
@@ -131,7 +132,7 @@ async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> 
     """The page that the form was on, with everything typed in it, and the reason."""
     form = await request.form
     context["composer"] = context["composer"].refused(
-        form.get("text", ""), sentence(error), error.code
+        form.get("text", ""), sentence(error), error.code, await waiting()
     )
     context["picker"] = picker(context.get("conversation"), form.get("model", ""))
     return marked(await page(template, history=await history(), **context), error)

@@ -6,6 +6,7 @@ from quart import request
 from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
+from chat.attachments.intake import form_with_files, to_be_sent
 from chat.conversations.domain import Conversation, Message
 from chat.conversations.picking import picker
 from chat.errors import Invalid
@@ -30,7 +31,8 @@ async def send(conversation_id: str = "") -> Started:
 
     Errors: Invalid, Conflict, OverLimit, NotFound, Unavailable; nothing is stored then.
     """
-    draft = _draft(await request.form)
+    form, _ = await form_with_files()
+    draft = replace(_draft(form), attachments=await to_be_sent())
     current_generations().admit()
     work = _begin(draft, visitor.account_id(), conversation_id)
     return await current_generations().unbroken(work)
