@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from werkzeug.routing import Rule
 
+from tests.attachments.sending import uploaded
 from tests.people import PARTIAL, Person, conversation_of, reply_of
 from tests.raw import ask
 from tests.rows import rows, state, until
@@ -24,10 +25,13 @@ accounts.sign_up accounts.login accounts.log_in accounts.logout""".split()
 )
 OWN = set(
     """accounts.show accounts.preferences accounts.password accounts.end_others
-conversations.default_model conversations.index replies.start usage.show""".split()
+attachments.add attachments.chips attachments.index conversations.default_model conversations.index replies.start usage.show""".split()
 )
 THINGS: dict[str, dict[str, str]] = {  # with a form that would do something to one's own
     "accounts.end_session": {},
+    "attachments.show": {},
+    "attachments.text": {},
+    "attachments.delete": {},
     "conversations.show": {},
     "conversations.older": {},
     "conversations.path": {},
@@ -59,6 +63,7 @@ class Things:
     running_reply: str
     message: str
     session: str
+    attachment: str
 
     def path(self, rule: Rule, *, finished: bool = True) -> str:
         found = {
@@ -66,6 +71,7 @@ class Things:
             "reply_id": self.reply if finished else self.running_reply,
             "message_id": self.message if finished else self.running_reply,
             "session_id": self.session,
+            "attachment_id": self.attachment,
         }
         path = str(rule.rule)
         for name in rule.arguments:
@@ -78,7 +84,7 @@ class Things:
         return text
 
 
-NOTHING = Things(*[ABSENT] * 6)
+NOTHING = Things(*[ABSENT] * 7)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +100,8 @@ async def ada(site: Site) -> AsyncIterator[Person]:
 async def hers(site: Site, ada: Person, upstream: Upstream) -> Things:
     text = "My hippopotamus is ill"
     upstream.will(Answer(["Ask a ", "rhinoceros"]))
-    done = await ada.send(text)
+    attachment = await uploaded(ada, "hippopotamus.txt", b"rhinoceros")
+    done = await ada.send(text, attachment=attachment)
     await ada.watched(reply_of(done))
     upstream.will(Answer(["Ask a rhinoceros", "."], held=asyncio.Event()))
     running = await ada.send(text)
@@ -112,6 +119,7 @@ async def hers(site: Site, ada: Person, upstream: Upstream) -> Things:
         reply_of(running),
         str(done.one("[data-role=user]")["id"]).removeprefix("m-"),
         session,
+        attachment,
     )
 
 
@@ -132,7 +140,7 @@ async def belongings(site: Site, person: Person) -> dict[str, list[dict[str, Any
     """All rows of an account."""
     mine = "account_id = (SELECT id FROM accounts WHERE email = :email)"
     found = {}
-    for table in ("conversations", "messages", "replies", "sessions"):
+    for table in ("attachments", "conversations", "messages", "replies", "sessions"):
         sql = f"SELECT * FROM {table} WHERE {mine} ORDER BY id"
         found[table] = await rows(site, sql, email=person.email)
     found["account"] = await rows(site, "SELECT * FROM accounts WHERE email = :e", e=person.email)

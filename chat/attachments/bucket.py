@@ -44,11 +44,8 @@ class Bucket:
         )
 
     async def keep(self, given: Path, name: str) -> None:
-        with _translated():
-            with suppress(AlreadyExistsError):  # the same content
-                await obstore.put_async(
-                    self._store, name, given, mode="create", use_multipart=False
-                )
+        with _translated(), suppress(AlreadyExistsError):  # the same content
+            await obstore.put_async(self._store, name, given, mode="create", use_multipart=False)
         await on_disk(given.unlink)
 
     async def size(self, name: str) -> int:
@@ -64,9 +61,8 @@ class Bucket:
                 yield bytes(piece)
 
     async def delete(self, name: str) -> None:
-        with _translated():
-            with suppress(NotFoundError):
-                await obstore.delete_async(self._store, name)
+        with _translated(), suppress(NotFoundError):
+            await obstore.delete_async(self._store, name)
 
     async def names(self, before: int) -> AsyncIterator[str]:
         with _translated():

@@ -60,8 +60,9 @@ class Guard:
 
     `body_limit(path)` is in bytes; `file_limit(path)` too, of a form that brings files, 0 where
     none are taken: such a body may be slow, and never silent. `allowed_host(name, path)` gets the
-    Host without its port; `origin` is PUBLIC_URL's, empty means the origin that the Host names; `exempt` are paths whose
-    writes carry their own proof; `patience` is the seconds a body may take before its pace counts.
+    Host without its port; `origin` is PUBLIC_URL's, empty means the origin that the Host names;
+    `exempt` are paths whose writes carry their own proof; `patience` is the seconds a body may
+    take before its pace counts.
     """
 
     def __init__(

@@ -1,6 +1,7 @@
 """Files on their way: as a browser sends them, or as nobody should."""
 
 from collections.abc import Iterable
+from io import BytesIO
 
 import aiohttp
 
@@ -13,7 +14,7 @@ def form(files: Iterable[tuple[str, bytes]], **fields: str) -> aiohttp.FormData:
     for name, value in fields.items():
         made.add_field(name, value)
     for name, data in files:
-        made.add_field("files", data, filename=name, content_type="text/html")
+        made.add_field("files", BytesIO(data), filename=name, content_type="text/html")
     return made
 
 
