@@ -25,7 +25,8 @@ accounts.sign_up accounts.login accounts.log_in accounts.logout""".split()
 )
 OWN = set(
     """accounts.show accounts.preferences accounts.password accounts.end_others
-attachments.add attachments.chips attachments.index conversations.default_model conversations.index replies.start usage.show""".split()
+attachments.add attachments.chips attachments.index conversations.default_model
+conversations.index replies.start usage.show""".split()
 )
 THINGS: dict[str, dict[str, str]] = {  # with a form that would do something to one's own
     "accounts.end_session": {},

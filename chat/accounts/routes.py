@@ -1,10 +1,10 @@
 """Sign up, log in, log out, and the account's own page."""
 
 import re
-from collections.abc import Mapping
 
 from quart import Blueprint, Response, redirect, request, url_for
 from quart_auth import Unauthorized, login_required
+from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
 from chat.accounts.domain import clean_email, email_key
@@ -209,12 +209,13 @@ def _login_form(
     return {"email": email, "next": next, "problem": problem, "held": held}
 
 
-def _held(form: Mapping[str, str], action: str = "") -> dict[str, str] | None:
+def _held(form: MultiDict[str, str], action: str = "") -> dict[str, str] | None:
     """The message that waits for its sender to log in: what the form carried, and where it goes."""
     action = local_path(action or form.get("held", ""), "")
     if not _SENDING.fullmatch(action) or not form.get("text"):
         return None
-    return {"action": action, **{name: form.get(name, "") for name in _SENT}}
+    files = " ".join(form.getlist("attachment"))
+    return {"action": action, "attachment": files, **{name: form.get(name, "") for name in _SENT}}
 
 
 def _referring_path() -> str:
