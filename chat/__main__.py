@@ -35,12 +35,15 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
 
         return watch(["-m", "chat", "serve"])
     from chat.app import create_app, drain
+    from chat.attachments.intake import file_limit
     from chat.server import run
     from chat.web.guard import guarded
 
     app = create_app(settings)
     app.logger.addFilter(_unsaid)
-    wall = guarded(app, settings, body_limit=lambda path: LONGEST_BODY)
+    wall = guarded(
+        app, settings, body_limit=lambda path: LONGEST_BODY, file_limit=file_limit(settings)
+    )
     return run(wall, settings, draining=lambda: drain(app))
 
 
@@ -73,6 +76,8 @@ def backup(settings: Settings, options: argparse.Namespace) -> int:
 
     made = make(settings, options.folder)
     print(f"{options.folder} holds {made.sentence()}.")
+    if settings.uploads.folder is None:
+        print(f"The files are not in it: {settings.uploads} is yours to keep.")
     return 0
 
 

@@ -12,6 +12,10 @@ from chat.accounts import routes as accounts
 from chat.accounts import visitor
 from chat.accounts.repository import SessionRepository
 from chat.accounts.throttle import Throttle
+from chat.attachments import routes as attachments
+from chat.attachments.cleaning import Cleaning
+from chat.attachments.keeping import Files
+from chat.attachments.store import open_store, temporary
 from chat.billing import allowance, refused
 from chat.billing import current as billing
 from chat.billing.plans import said
@@ -39,6 +43,7 @@ from chat.usage import routes as usage
 from chat.web import assets, failures, i18n
 from chat.web.current import Clock, Parts, system_clock
 from chat.web.health import blueprint as health
+from chat.web.multipart import Request
 from chat.web.templating import Templates
 
 SWEEP_EVERY = 300.0  # seconds
@@ -49,6 +54,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
     """The app of these settings; its database is opened when it starts to serve."""
     models, plans = said(settings)
     app = Quart("chat", template_folder=None, static_folder=None)
+    app.request_class = Request
     app.secret_key = secret_key(settings)
     # The guard counts bodies, and times them by their pace: slow is not broken.
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, PROVIDE_AUTOMATIC_OPTIONS=False)
@@ -69,6 +75,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
         keys.blueprint,
         instructing.blueprint,
         presets.blueprint,
+        attachments.blueprint,
         conversations.blueprint,
         usage.blueprint,
         replies.blueprint,
@@ -121,8 +128,12 @@ def _set_up_parts(app: Quart, settings: Settings, said: Declared, clock: Clock) 
             app.extensions["own_keys"], app.extensions["own_models"] = brought, own_models
             app.extensions["streams"] = Streams(settings.limit_streams)
             app.extensions["generations"] = generations
+            files = Files(db, open_store(settings), temporary(settings), clock)
+            app.extensions["files"] = files
             await _sweep(db, clock)
             opened.callback(asyncio.create_task(_sweep_forever(db, clock)).cancel)
+            cleaning = Cleaning(db, files, clock)
+            opened.callback(asyncio.create_task(cleaning.forever()).cancel)
             await generations.open()
             await catalog.start()
             closing.push_async_callback(opened.pop_all().aclose)

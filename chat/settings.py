@@ -18,6 +18,9 @@ PLACEHOLDERS = {
     "development",
     "your-secret",
 }
+_BUCKET = re.compile(
+    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<prefix>[A-Za-z0-9._/-]*))?"
+)
 SECRETS = (
     "SECRET_KEY",
     "DATABASE_URL",
@@ -41,11 +44,23 @@ class BadSettings(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Uploads:
+    """Where the users' files are: a folder, or a bucket (`folder` is None) under a prefix."""
+
+    folder: Path | None
+    bucket: str = ""
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        return str(self.folder or f"s3://{self.bucket}/{self.prefix}".rstrip("/"))
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the operator decided. Limits are counts, megabytes or per the unit in the name."""
 
     data: Path
-    uploads: Path
+    uploads: Uploads
     database_url: str
     host: str
     port: int
@@ -127,7 +142,7 @@ def read(env: Mapping[str, str]) -> Settings:
     public_url = reader.text("PUBLIC_URL", f"https://{railway}" if railway else "")
     settings = Settings(
         data=data,
-        uploads=Path(reader.checked("UPLOADS", "uploads", _folder)).absolute(),
+        uploads=_uploads(reader.checked("UPLOADS", "uploads", _place)),
         database_url=reader.checked("DATABASE_URL", f"sqlite:///{data / 'chat.db'}", _database),
         host=host,
         port=port,
@@ -260,8 +275,16 @@ def _database(value: str) -> str:
     return "must begin with sqlite:/// or postgresql://."
 
 
-def _folder(value: str) -> str:
-    return "must be a folder: this version knows no s3://." if "://" in value else ""
+def _place(value: str) -> str:
+    if "://" not in value or _BUCKET.fullmatch(value):
+        return ""
+    return f"must be a folder or s3://bucket/prefix, not {value!r}."
+
+
+def _uploads(value: str) -> Uploads:
+    if found := _BUCKET.fullmatch(value):
+        return Uploads(None, found["bucket"], (found["prefix"] or "").strip("/"))
+    return Uploads(Path(value).absolute())
 
 
 def _secret(value: str) -> str:

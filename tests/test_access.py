@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from werkzeug.routing import Rule
 
+from tests.attachments.sending import uploaded
 from tests.people import PARTIAL, Person, conversation_of, reply_of
 from tests.raw import ask
 from tests.rows import rows, state, until
@@ -24,11 +25,15 @@ accounts.sign_up accounts.login accounts.log_in accounts.logout""".split()
 )
 OWN = set(
     """accounts.show accounts.preferences accounts.password accounts.end_others
-conversations.default_model conversations.index replies.start usage.show keys.show keys.save
+attachments.add attachments.chips attachments.index conversations.default_model
+conversations.index replies.start usage.show keys.show keys.save
 keys.remove instructing.of_account instructing.save_of_account presets.index presets.add""".split()
 )
 THINGS: dict[str, dict[str, str]] = {  # with a form that would do something to one's own
     "accounts.end_session": {},
+    "attachments.show": {},
+    "attachments.text": {},
+    "attachments.delete": {},
     "conversations.show": {},
     "conversations.older": {},
     "conversations.path": {},
@@ -67,6 +72,7 @@ class Things:
     message: str
     session: str
     preset: str
+    attachment: str
 
     def path(self, rule: Rule, *, finished: bool = True) -> str:
         found = {
@@ -75,6 +81,7 @@ class Things:
             "message_id": self.message if finished else self.running_reply,
             "session_id": self.session,
             "preset_id": self.preset,
+            "attachment_id": self.attachment,
         }
         path = str(rule.rule)
         for name in rule.arguments:
@@ -103,7 +110,8 @@ async def ada(site: Site) -> AsyncIterator[Person]:
 async def hers(site: Site, ada: Person, upstream: Upstream) -> Things:
     text = "My hippopotamus is ill"
     upstream.will(Answer(["Ask a ", "rhinoceros"]))
-    done = await ada.send(text)
+    attachment = await uploaded(ada, "hippopotamus.txt", b"rhinoceros")
+    done = await ada.send(text, attachment=attachment)
     await ada.watched(reply_of(done))
     upstream.will(Answer(["Ask a rhinoceros", "."], held=asyncio.Event()))
     running = await ada.send(text)
@@ -129,6 +137,7 @@ async def hers(site: Site, ada: Person, upstream: Upstream) -> Things:
         str(done.one("[data-role=user]")["id"]).removeprefix("m-"),
         session,
         preset,
+        attachment,
     )
 
 
@@ -151,7 +160,9 @@ async def belongings(site: Site, person: Person) -> dict[str, list[dict[str, Any
     found = {}
     tables = {"account_instructions": "account_id", "conversation_instructions": "account_id"}
     tables |= {"own_keys": "provider", "presets": "id"}
-    tables |= dict.fromkeys(("conversations", "messages", "replies", "sessions"), "id")
+    tables |= dict.fromkeys(
+        ("attachments", "conversations", "messages", "replies", "sessions"), "id"
+    )
     for table, order in tables.items():
         sql = f"SELECT * FROM {table} WHERE {mine} ORDER BY {order}"
         found[table] = await rows(site, sql, email=person.email)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.settings import BadSettings, Settings, environment, read, secret_key
+from chat.settings import BadSettings, Settings, Uploads, environment, read, secret_key
 
 GOOD_KEY = "k" * 16 + "0123456789abcdef"
 
@@ -140,9 +140,11 @@ def test_only_secrets_come_from_files(tmp_path: Path) -> None:
 
 
 def test_uploads_are_in_a_folder_of_their_own(tmp_path: Path) -> None:
-    assert read({"UPLOADS": str(tmp_path)}).uploads == tmp_path
-    assert mistakes(UPLOADS="s3://bucket/prefix") == [
-        "UPLOADS must be a folder: this version knows no s3://."
+    assert read({"UPLOADS": str(tmp_path)}).uploads == Uploads(tmp_path)
+    assert read({"UPLOADS": "s3://bucket/a/b/"}).uploads == Uploads(None, "bucket", "a/b")
+    assert str(read({"UPLOADS": "s3://bucket"}).uploads) == "s3://bucket"
+    assert mistakes(UPLOADS="https://bucket") == [
+        "UPLOADS must be a folder or s3://bucket/prefix, not 'https://bucket'."
     ]
 
 

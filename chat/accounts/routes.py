@@ -216,7 +216,8 @@ def _held(form: MultiDict[str, str], action: str = "") -> dict[str, Any] | None:
     if not _SENDING.fullmatch(action) or not form.get("text"):
         return None
     kept = {name: form.get(name, "") for name in _SENT}
-    return {"action": action, "models": form.getlist("model"), **kept}
+    many = {"models": form.getlist("model"), "attachments": form.getlist("attachment")}
+    return {"action": action, **many, **kept}
 
 
 def _referring_path() -> str:

@@ -1,10 +1,13 @@
 """What the composer shows."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from quart import url_for
 
+from chat.attachments.domain import Attachment, Limits
+from chat.attachments.intake import limits
 from chat.conversations.domain import Conversation, Message
 
 
@@ -22,10 +25,23 @@ class Composer:
     problem: str = ""
     code: str = ""
     preset: str = ""  # what a new conversation begins with
+    chips: Sequence[Attachment] = ()  # files that wait to be sent
 
-    def refused(self, text: str, problem: str, code: str, preset: str) -> "Composer":
-        """The same form with everything typed, the reason, and its `data-code`."""
-        return replace(self, text=text, problem=problem, code=code, preset=preset)
+    @property
+    def limits(self) -> Limits:
+        return limits()
+
+    def refused(
+        self,
+        text: str,
+        problem: str,
+        code: str,
+        preset: str = "",
+        chips: Sequence[Attachment] = (),
+    ) -> "Composer":
+        """The same form with everything typed and chosen, the reason, and its `data-code`."""
+        kept = replace(self, text=text, preset=preset, chips=chips)
+        return replace(kept, problem=problem, code=code)
 
 
 @dataclass(frozen=True, slots=True)

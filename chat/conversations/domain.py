@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from chat.attachments.domain import Attachment
 from chat.conversations import thoughts
 from chat.providers.presets import SERVICES
 from chat.web.i18n import N_, gettext
@@ -115,6 +116,7 @@ class Message:
     versions: tuple[str, ...] = ()  # ids of all that stand in this place, oldest first
     beside: tuple["Message", ...] = ()  # what stands in the other columns
     chosen: bool = True  # whether the conversation goes on from here, as far as is shown
+    files: tuple[Attachment, ...] = ()  # without their texts
 
     @property
     def version(self) -> int:

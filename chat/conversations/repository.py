@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from chat.accounts.domain import DAY
+from chat.attachments.repository import AttachmentRepository
 from chat.conversations.domain import Conversation, Entry, History, Message
 from chat.db.database import Database, Transaction
 from chat.db.queries import load_queries
@@ -76,6 +77,7 @@ class ConversationRepository:
             start, limit = str(below["id"]), min(max(SHOWN, below["depth"] + ABOVE), MOST_SHOWN)
         rows = await self._db.all(SQL["path"], from_id=start, limit=limit, thoughts=1, **ids)
         found = await self.versioned([Message(**row) for row in rows], conversation.id, account_id)
+        found = await self._with_files(found, account_id)
         return found, found[0].id if found and found[0].parent_id else ""
 
     async def path(
@@ -137,6 +139,11 @@ class ConversationRepository:
         """Ids of the models that answered this question side by side; none when one did alone."""
         rows = await self._db.all(SQL["sides"], id=question_id, account_id=account_id)
         return list({row["side"]: str(row["model"]) for row in rows}.values())
+
+    async def _with_files(self, messages: Sequence[Message], account_id: str) -> list[Message]:
+        asked = [message.id for message in messages if message.role == "user"]
+        files = await AttachmentRepository(self._db).of_messages(account_id, asked, texts=False)
+        return [replace(message, files=files.get(message.id, ())) for message in messages]
 
     async def question(self, message_id: str, account_id: str) -> tuple[Conversation, str]:
         """The conversation that somebody's message is in, and its text."""

@@ -8,6 +8,7 @@ from quart_auth import login_required
 
 from chat.accounts import visitor
 from chat.accounts.repository import AccountRepository
+from chat.attachments.keeping import current_files
 from chat.conversations.domain import Conversation
 from chat.conversations.picking import Picker, picker
 from chat.conversations.views import (
@@ -137,6 +138,7 @@ async def archive(conversation_id: str) -> Answer:
 @login_required
 async def delete(conversation_id: str) -> Answer:
     await conversations().delete(conversation_id, visitor.account_id())
+    current_files().freed.set()
     return elsewhere(url_for(".new"))
 
 

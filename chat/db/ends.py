@@ -27,6 +27,8 @@ TABLES = (  # each after those that it refers to; a test compares them with the 
     Table("throttles", ("key",)),
     Table("conversations", ("id",)),
     Table("messages", ("seq",)),
+    Table("files", ("sha256",)),
+    Table("attachments", ("id",)),
     Table("replies", ("id",), blank=("worker", "stop_asked")),  # nobody writes in a copy
     Table("reply_chunks", ("reply_id", "seq")),
     Table("model_lists", ("endpoint",)),

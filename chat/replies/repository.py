@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from chat.accounts.repository import SQL as ACCOUNTS
+from chat.attachments.domain import Attachment
+from chat.attachments.repository import attached, carried, held, same
 from chat.conversations.domain import Conversation, Message
 from chat.conversations.repository import LONGEST_HISTORY
 from chat.conversations.repository import SQL as CONVERSATIONS
@@ -34,6 +36,7 @@ class Draft:
     instead_of: str = ""
     others: tuple[Model, ...] = ()
     preset: str = ""
+    attachments: tuple[str, ...] = ()  # ids
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -69,6 +72,7 @@ class ReplyRepository:
             else:
                 conversation = await _add_conversation(tx, draft, account_id, now)
             await _add(tx, conversation, question, account_id, draft.key or None)
+            question = await _with_files(tx, draft, question, account_id)
             # The first model's is stored last: a path through the question leads to the newest.
             for each, model in reversed(list(zip(reply.sides, draft.models, strict=True))):
                 await self._add_reply(tx, conversation, each, account_id, model)
@@ -200,7 +204,9 @@ class ReplyRepository:
         if not rows:
             return None
         row = rows[0]
-        if row["text"] != draft.text or conversation_id not in ("", row["conversation_id"]):
+        files = await _same_files(tx, draft, row["question_id"], account_id)
+        other = row["text"] != draft.text or conversation_id not in ("", row["conversation_id"])
+        if other or files is None:
             raise Conflict(
                 "This form was sent before with another text. Reload the page and send again.",
                 code="key_reused",
@@ -210,7 +216,26 @@ class ReplyRepository:
         reply, *others = (replace(each, chosen=each.id == place.leaf_id) for each, place in found)
         reply = replace(reply, beside=tuple(others))
         question = question_of(row["question_id"], draft.text, reply.created_at)
-        return Started(conversation, question, reply, fresh=False)
+        return Started(conversation, replace(question, files=files), reply, fresh=False)
+
+
+async def _with_files(tx: Statements, draft: Draft, question: Message, account_id: str) -> Message:
+    """What the form brought goes into the message; a new version keeps what the old one had."""
+    carried_over: tuple[Attachment, ...] = ()
+    if draft.instead_of:
+        ids = draft.instead_of, question.id
+        carried_over = await carried(tx, *ids, account_id, question.created_at)
+    brought = await attached(tx, draft.attachments, question.id, account_id)
+    return replace(question, files=carried_over + brought)
+
+
+async def _same_files(
+    tx: Statements, draft: Draft, question_id: str, account_id: str
+) -> tuple[Attachment, ...] | None:
+    """Those of a message that the same form comes for again, None when it brings others."""
+    if draft.instead_of:  # it was given the files of the version before
+        return await held(tx, question_id, account_id)
+    return await same(tx, draft.attachments, question_id, account_id)
 
 
 async def _placed(tx: Statements, reply_id: str, account_id: str) -> tuple[Message, Conversation]:

@@ -12,6 +12,7 @@ from quart import (
 from quart_auth import login_required
 
 from chat.accounts import visitor
+from chat.attachments.intake import waiting
 from chat.billing import current as billing
 from chat.billing.refusals import REFUSALS, Refusal
 from chat.conversations.composing import composer
@@ -156,8 +157,9 @@ async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> 
     if isinstance(error, REFUSALS):
         context["shortage"], said, code = billing.shortage(error, text), "", ""
     preset = "" if isinstance(error, NotFound) else form.get("preset", "")
-    context["composer"] = context["composer"].refused(text, said, code, preset)
+    refused = context["composer"].refused(text, said, code, preset, await waiting())
     model, *sides = form.getlist("model") or [""]
+    context["composer"] = refused
     context["picker"] = picker(context.get("conversation"), model, sides)
     return marked(await page(template, history=await history(), **context), error)
 

@@ -10,6 +10,7 @@ from quart import request
 from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
+from chat.attachments.intake import form_with_files, to_be_sent
 from chat.billing import current as billing
 from chat.billing.refusals import REFUSALS
 from chat.conversations.domain import Conversation, Message
@@ -42,9 +43,9 @@ async def send(conversation_id: str = "") -> Started:
     With several models one reply each. Errors: Invalid, Conflict, OverLimit, NotFound, Unavailable;
     nothing is stored then.
     """
-    form = await request.form
+    form, _ = await form_with_files()
     picked = "" if form.get("model") else await _picked(conversation_id)
-    draft = _draft(form, picked)
+    draft = replace(_draft(form, picked), attachments=await to_be_sent())
     return await _carried_out(_begin(draft, visitor.account_id(), conversation_id), conversation_id)
 
 

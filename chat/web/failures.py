@@ -12,6 +12,7 @@ from chat.errors import (
     Invalid,
     NotFound,
     OverLimit,
+    TooLarge,
     Unavailable,
 )
 from chat.web.hypermedia import partial
@@ -24,6 +25,7 @@ STATUS: dict[type[ChatError], int] = {
     NotFound: 404,
     Forbidden: 403,
     Conflict: 409,
+    TooLarge: 413,
     OverLimit: 429,
     Unavailable: 503,
 }

@@ -35,6 +35,16 @@ def number(value: float) -> str:
     return format_decimal(value, locale=locale())
 
 
+def size(count: int) -> str:
+    """Bytes in the largest unit that leaves a number before the point: 812 kB, 1.4 MB."""
+    value, units = float(count), iter(("bytes", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while value >= 999.5 and unit != "TB":
+        value, unit = value / 1000, next(units)
+    shown = round(value, 1) if unit not in ("bytes", "kB") and value < 100 else round(value)
+    return f"{format_decimal(shown, locale=locale())} {unit}"
+
+
 def money(micro: int, figures: int = 2, least: int = 2) -> str:
     """Micro-dollars in dollars: so many figures of small amounts, and `least` decimals or more."""
     decimals = min(6, max(least, 6 + figures - len(str(micro)))) if micro else least

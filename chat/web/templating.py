@@ -30,6 +30,7 @@ class Templates:
             i18n.gettext, i18n.ngettext, newstyle=False
         )
         self._environment.filters.update(
+            bytes=filters.size,
             day=filters.day,
             minute=filters.minute,
             moment=filters.moment,

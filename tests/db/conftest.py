@@ -8,6 +8,7 @@ import pytest
 
 from chat.db.database import Transaction
 from chat.db.queries import query
+from tests.attachments.sending import uploaded
 from tests.databases import SECRET, Installer, Server
 from tests.people import Person, conversation_of, reply_of
 from tests.places import Place, Places
@@ -71,7 +72,7 @@ async def filled(place: Places, upstream: Upstream, tmp_path: Path) -> AsyncIter
             (long,) = await add_talks(site, person, 1)
             await add_messages(site, person, long, MESSAGES)
             upstream.will(Answer(["First."]), Answer(["Second."]))
-            sent = await person.send(ODD)
+            sent = await person.send(ODD, attachment=await uploaded(person))
             await person.watched(reply_of(sent))
             retried = await person.partial(f"/replies/{reply_of(sent)}/retry")
             await person.watched(reply_of(retried))

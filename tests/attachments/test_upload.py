@@ -1,0 +1,78 @@
+"""Files come in: kept once, as chips, within limits."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+from tests.attachments.sending import ids_of, upload, uploaded
+from tests.conftest import SiteMaker
+from tests.people import Person
+from tests.rows import count
+from tests.site import Site
+
+
+def kept(site: Site) -> list[str]:
+    folder = site.settings.uploads.folder
+    assert folder
+    return sorted(path.name for path in folder.glob("[0-9a-f][0-9a-f]/*"))
+
+
+def arriving(site: Site) -> list[Path]:
+    folder = site.settings.uploads.folder
+    assert folder
+    return list((folder / ".tmp").iterdir())
+
+
+async def test_becomes_a_chip_and_is_kept_under_its_content(site: Site, ada: Person) -> None:
+    data = b"Some notes of Ada's.\n"
+    answer = await upload(ada, ("notes.txt", data))
+
+    assert answer.status == 200
+    assert answer.words(".chip bdi") == "notes.txt"
+    assert answer.words(".chip small") == "21 bytes"
+    digest = hashlib.sha256(data).hexdigest()
+    assert digest in kept(site)
+    assert digest not in answer.text
+    assert arriving(site) == []
+    folder = site.settings.uploads.folder
+    assert folder
+    path = folder / digest[:2] / digest
+    assert path.read_bytes() == data
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_the_same_content_is_kept_once(site: Site, ada: Person, eve: Person) -> None:
+    data = b"The same for everybody."
+    first = await uploaded(ada, "a.txt", data)
+    second = await uploaded(eve, "b.txt", data)
+    again = await asyncio.gather(*(uploaded(ada, f"{n}.txt", data) for n in range(5)))
+
+    assert len({first, second, *again}) == 7
+    digest = hashlib.sha256(data).hexdigest()
+    assert await count(site, "files", "sha256 = :d", d=digest) == 1
+    assert await count(site, "attachments", "file = :d", d=digest) == 7
+
+
+async def test_several_come_at_once_and_in_order(ada: Person) -> None:
+    answer = await upload(ada, *((f"{n}.txt", f"number {n}".encode()) for n in range(3)))
+
+    assert [chip.text for chip in answer.html.select(".chip bdi")] == ["0.txt", "1.txt", "2.txt"]
+    assert len(set(ids_of(answer))) == 3
+
+
+async def test_a_file_too_large_is_named_with_the_limit(
+    make_site: SiteMaker, tmp_path: Path
+) -> None:
+    site = await make_site(LIMIT_UPLOAD_MB="1")
+    person = Person(site.base)
+    await person.register()
+    exact = await upload(person, ("exact.bin", b"x" * 1_000_000))
+    refused = await upload(person, ("small.txt", b"x"), ("Férias.bin", b"x" * 1_000_001))
+    await person.close()
+
+    assert exact.status == 200
+    assert refused.status == 413
+    assert refused.one(".notice")["data-code"] == "upload_too_large"
+    assert refused.words(".notice") == "Férias.bin is too large: a file may have at most 1 MB."
+    assert await count(site, "attachments") == 1, "neither of the two"
+    assert arriving(site) == []
