@@ -143,6 +143,7 @@ async def test_the_keyboard_reaches_everything_and_shows_where_it_is(
         "Retry",
         "Your message",
         "Model",
+        "Compare",
         "Send",
     ]
 
