@@ -25,7 +25,8 @@ from chat.replies.admission import Limits
 from chat.replies.domain import Started
 from chat.replies.generations import current_generations
 from chat.replies.prompt import SMALLER, Asked, Overflow, build, longest_echo
-from chat.replies.repository import Draft, ReplyRepository
+from chat.replies.repository import ReplyRepository
+from chat.replies.storing import Draft
 from chat.web.current import current_db, current_settings, now
 from chat.web.text import clean_prompt
 

@@ -16,7 +16,8 @@ from chat.errors import Unavailable
 from chat.providers.domain import Model
 from chat.replies.admission import Limits
 from chat.replies.domain import Chunk, Ending
-from chat.replies.repository import Draft, ReplyRepository
+from chat.replies.repository import ReplyRepository
+from chat.replies.storing import Draft
 from chat.replies.writing import WritingRepository
 
 MODEL = Model("m/m", "m", "m")

@@ -12,7 +12,8 @@ from chat.providers.tokens import estimate
 from chat.replies.admission import Limits
 from chat.replies.domain import Chunk
 from chat.replies.ownership import Ownership
-from chat.replies.repository import Draft, ReplyRepository
+from chat.replies.repository import ReplyRepository
+from chat.replies.storing import Draft
 from chat.replies.writing import WritingRepository
 from tests.databases import Installer
 from tests.people import Answer as Page
