@@ -42,7 +42,10 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
     app = create_app(settings)
     app.logger.addFilter(_unsaid)
     wall = guarded(
-        app, settings, body_limit=lambda path: LONGEST_BODY, file_limit=file_limit(settings)
+        app,
+        settings,
+        body_limit=lambda path: LONGEST_BODY,
+        file_limit=file_limit(settings, app.extensions["plans"]),
     )
     return run(wall, settings, draining=lambda: drain(app))
 

@@ -50,7 +50,10 @@ async def running(
     config = Listener(settings, graceful=1)
     port = config.bound.getsockname()[1]
     wall = guarded(
-        app, settings, body_limit=lambda path: LONGEST_BODY, file_limit=file_limit(settings)
+        app,
+        settings,
+        body_limit=lambda path: LONGEST_BODY,
+        file_limit=file_limit(settings, app.extensions["plans"]),
     )
     leave, ready = asyncio.Event(), asyncio.Event()
 

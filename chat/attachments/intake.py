@@ -12,6 +12,8 @@ from chat.accounts.throttle import MINUTE, Throttle
 from chat.attachments.domain import MOST_UNSENT, Attachment, Limits
 from chat.attachments.keeping import Arriving, current_files
 from chat.attachments.repository import AttachmentRepository
+from chat.billing import current as billing
+from chat.billing.plans import Plan, Plans
 from chat.errors import Invalid
 from chat.settings import Settings
 from chat.web.current import current_db, current_settings, now
@@ -30,14 +32,14 @@ def attachments() -> AttachmentRepository:
 
 
 def limits() -> Limits:
-    """What the signed-in account may bring. A plan may say otherwise: here it is asked."""
-    return _usual(current_settings())
+    """What the signed-in account may bring: what its plan says, else the settings."""
+    return _of_plan(current_settings(), billing.standing().access.plan)
 
 
-def file_limit(settings: Settings) -> Callable[[str], int]:
+def file_limit(settings: Settings, plans: Plans) -> Callable[[str], int]:
     """Bytes of a form that brings files to a path, 0 where none are taken: for the guard."""
-    most = _usual(settings)
-    size = most.upload_bytes * most.upload_files + _FORM
+    bounds = [_of_plan(settings, plan) for plan in plans.by_key.values()] or [_usual(settings)]
+    size = max(each.upload_bytes * each.upload_files for each in bounds) + _FORM
     return lambda path: size if _BRINGING.fullmatch(path) else 0
 
 
@@ -121,6 +123,16 @@ class _Intake:
     def drop(self) -> None:
         for each in self.arrived:
             each.drop()
+
+
+def _of_plan(settings: Settings, plan: Plan) -> Limits:
+    usual = _usual(settings)
+    size, number, stored = plan.upload_bytes, plan.upload_files, plan.stored_bytes
+    return Limits(
+        usual.upload_bytes if size is None else size,
+        usual.upload_files if number is None else number,
+        usual.stored_bytes if stored is None else stored,
+    )
 
 
 def _usual(settings: Settings) -> Limits:

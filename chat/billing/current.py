@@ -16,8 +16,9 @@ from chat.providers.guide import MODEL as GUIDE
 from chat.web.current import current_catalog, current_db, current_settings, now
 from chat.web.failures import sentence
 
-SHOWING = ("conversations", "replies", "editing", "watching")  # a composer and a picker
-WITHOUT = ("watching.stream", "replies.show", "conversations.older")
+# Where a composer, a picker or the limits of files are asked for.
+SHOWING = ("conversations", "replies", "editing", "watching", "attachments")
+WITHOUT = ("watching.stream", "replies.show", "conversations.older", "attachments.show")
 NEARLY = 0.8  # of a limit, from which on the composer shows it
 OTHERS = 3  # models that a refusal offers
 

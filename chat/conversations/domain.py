@@ -109,6 +109,7 @@ class Message:
     estimated: int = 0
     since: str = ""  # of a reply: the first message it was asked with, '' for all of the path
     asked: int = 0  # tokens of what it was asked with, by our estimate
+    cut: int = 0  # whether the files of its question were longer than what it was given
     reasoning: str = ""  # what it thought before it answered
     thought_ms: int = 0  # how long; 0 when nobody knows
     side: int = 0  # its column, from 1, where several models answered at once

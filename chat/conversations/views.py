@@ -6,6 +6,7 @@ from typing import Any
 from quart import url_for
 
 from chat.accounts import visitor
+from chat.attachments.repository import AttachmentRepository
 from chat.billing import current as billing
 from chat.conversations.composing import composer
 from chat.conversations.context import boundary, part
@@ -16,6 +17,7 @@ from chat.conversations.repository import ConversationRepository
 from chat.errors import Invalid
 from chat.instructions.domain import Preset
 from chat.keys import own
+from chat.providers.domain import Model
 from chat.web.current import current_db, now
 from chat.web.i18n import gettext
 
@@ -46,6 +48,21 @@ async def left_out(conversation: Conversation) -> str:
     """What the model that is picked now would not be sent of the conversation; '' for nothing."""
     model = picker(conversation).chosen
     path = await conversations().path(conversation, visitor.account_id())
+    files = await AttachmentRepository(current_db()).of_messages(
+        visitor.account_id(), [message.id for message in path], texts=False
+    )
+    blind = not model.sees and any(f.kind == "image" for found in files.values() for f in found)
+    parts = [_too_much(path, model), _unseen(model) if blind else ""]
+    return " ".join(each for each in parts if each)
+
+
+def _unseen(model: Model) -> str:
+    return gettext(
+        "%(model)s cannot see images: it gets only their names.", model=gettext(model.name)
+    )
+
+
+def _too_much(path: list[Message], model: Model) -> str:
     first = part(path, model, current_measures().of(model)).first
     if not first:
         return ""

@@ -26,8 +26,8 @@ class Ending:
     """How a reply ended. `reason`: the provider's word for a good end, the kind of a bad one.
 
     `since`: the first message that it was asked with, '' for all of them; `asked`: how many tokens
-    that were, by our estimate. `counted`: whether what it reserved is used: it came to its end, or
-    something of it was shown.
+    that were, by our estimate; `cut`: not all of its question's files. `counted`: whether what it
+    reserved is used: it came to its end, or something of it was shown.
     """
 
     state: End
@@ -35,6 +35,7 @@ class Ending:
     spent: Spent = field(default_factory=Spent)
     since: str = ""
     asked: int = 0
+    cut: bool = False
     thoughts: Thoughts = field(default_factory=Thoughts)
     counted: bool = False
 

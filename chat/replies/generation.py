@@ -197,7 +197,8 @@ class Generation:
             used = spent(*figures)
         else:
             used = await asyncio.to_thread(spent, *figures)  # to estimate takes time
-        return replace(ending, spent=used, since=self._asked.since, asked=self._asked.tokens)
+        asked = self._asked
+        return replace(ending, spent=used, since=asked.since, asked=asked.tokens, cut=asked.cut)
 
     async def _store(self, text: str, html: str, ending: Ending) -> None:
         """Until it is stored: what keeps it from that passes, unless it is a mistake of ours."""

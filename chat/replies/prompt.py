@@ -7,8 +7,10 @@ from chat.conversations.context import LARGEST_WINDOW, Measure, part, ratio, roo
 from chat.conversations.domain import Message
 from chat.providers.domain import Model, Prompt, Turn
 from chat.providers.tokens import OF_A_TURN, estimate
+from chat.replies.material import Material
 
 BYTES_PER_TOKEN = 3  # errs on the safe side for most languages
+NOTHING = Material()
 SMALLER = 0.6  # of a prompt that was refused as too long
 
 
@@ -16,12 +18,14 @@ SMALLER = 0.6  # of a prompt that was refused as too long
 class Asked:
     """A prompt; `since`: the first message in it, '' when nothing was left out before.
 
-    `tokens`: how many it has, by our estimate.
+    `tokens`: how many it has, by our estimate. `cut`: the files of the question are longer than
+    what is sent of them.
     """
 
     prompt: Prompt
     since: str = ""
     tokens: int = 0
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ def build(
     *,
     system: str = "",
     echoes: Mapping[str, str] | None = None,
+    materials: Mapping[str, Material] | None = None,
     most: int = 0,
 ) -> Asked:
     """The newest turns that fit; the last question goes in whatever its size.
@@ -46,14 +51,16 @@ def build(
     A question whose answer never came stays; the first turn is a person's, as every wire wants it.
     An answer that is gone on with comes last, behind its question; of one that is too long for the
     window the end is what matters. `echoes`: what this model wants back with its own answers, by
-    the ids of their messages. `most`: tokens of our estimate, 0 for what the window takes.
+    the ids of their messages; `materials`: what files add to messages. `most`: tokens of our
+    estimate, 0 for what the window takes.
     """
     before = estimate(system) + OF_A_TURN if system else 0
-    told = echoes or {}
+    told, files = echoes or {}, materials or {}
     more = {message_id: len(echo) // BYTES_PER_TOKEN for message_id, echo in told.items()}
+    more |= {message_id: file.tokens(message_id) for message_id, file in files.items()}
     found = part(history, model, measure, system=before, more=more, most=most)
     sent = [message for message in history[found.first :] if message.text]
-    turns = [_turn(message, told.get(message.id, "")) for message in sent]
+    turns = [_turn(message, told, files) for message in sent]
     tokens = found.tokens + before
     if turns and turns[-1].role == "assistant":
         fits = int(room(model, measure, before) / ratio(history, model, measure))
@@ -64,7 +71,9 @@ def build(
         turns.pop(0)
     left_out = found.first > 0 or bool(history and history[0].parent_id)
     since = history[found.first].id if left_out and found.first < len(history) else ""
-    return Asked(Prompt(model=model, turns=tuple(turns), system=system), since, tokens)
+    questions = [message.id for message in sent if message.role == "user"]
+    shortened = bool(questions) and files.get(questions[-1], NOTHING).cut
+    return Asked(Prompt(model=model, turns=tuple(turns), system=system), since, tokens, shortened)
 
 
 def longest_echo(model: Model) -> int:
@@ -88,5 +97,8 @@ def _end_of(turn: Turn, most: int) -> Turn:
     return replace(turn, text=turn.text.encode()[-most:].decode(errors="ignore"))
 
 
-def _turn(message: Message, echo: str) -> Turn:
-    return Turn("user" if message.role == "user" else "assistant", message.text, echo=echo)
+def _turn(message: Message, echoes: Mapping[str, str], files: Mapping[str, Material]) -> Turn:
+    if message.role != "user":
+        return Turn("assistant", message.text, echo=echoes.get(message.id, ""))
+    material = files.get(message.id, NOTHING)
+    return Turn("user", material.text + message.text, material.images)

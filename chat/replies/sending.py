@@ -1,6 +1,5 @@
 """From a form to a reply that is being written: the one way in, for sends and retries."""
 
-import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import replace
@@ -13,18 +12,16 @@ from chat.accounts import visitor
 from chat.attachments.intake import form_with_files, to_be_sent
 from chat.billing import current as billing
 from chat.billing.refusals import REFUSALS
-from chat.conversations.domain import Conversation, Message
-from chat.conversations.measures import current_measures
+from chat.conversations.domain import Conversation
 from chat.conversations.picking import picker
 from chat.conversations.views import conversations
 from chat.errors import Invalid, Unavailable
-from chat.instructions.repository import InstructionRepository
 from chat.keys import own
-from chat.providers.domain import Model, Provider
+from chat.providers.domain import Model
 from chat.replies.admission import Limits
 from chat.replies.domain import Started
 from chat.replies.generations import current_generations
-from chat.replies.prompt import SMALLER, Asked, Overflow, build, longest_echo
+from chat.replies.preparing import preparation
 from chat.replies.repository import ReplyRepository
 from chat.replies.storing import Draft
 from chat.web.current import current_db, current_settings, now
@@ -123,31 +120,7 @@ async def _begin_on(reply_id: str, account_id: str, model: Model) -> Started:
 
 
 def _start(started: Started, model: Model, account_id: str) -> None:
-    provider, stored, measures = own.provider(model), replies(), current_measures()
-    instructed = InstructionRepository(current_db())
-
-    async def prepare(overflow: Overflow | None) -> tuple[Provider, Asked]:
-        history: list[Message] = [started.question]
-        echoes: dict[str, str] = {}
-        if started.question.parent_id or started.question.role == "assistant":
-            history = await stored.history(started, account_id)
-            echoes = await stored.echoes(started, account_id, longest_echo(model))
-        told = await instructed.of_both(started.conversation.id, account_id)
-        if overflow:
-            await measures.overflowed(model, overflow.words)
-        most = int(overflow.tokens * SMALLER) if overflow else 0
-        built = await asyncio.to_thread(
-            build,
-            history,
-            model,
-            measures.of(model),
-            system=told.system,
-            echoes=echoes,
-            most=most,
-        )
-        return provider(), replace(built, prompt=told.applied(built.prompt))
-
-    current_generations().start(started, account_id, prepare)
+    current_generations().start(started, account_id, preparation(started, model, account_id))
 
 
 def _limits() -> Limits:

@@ -109,6 +109,7 @@ class WritingRepository:
                 estimated=int(ending.spent.estimated),
                 since=ending.since,
                 asked=ending.asked,
+                cut=int(ending.cut),
                 reasoning=ending.thoughts.text,
                 thought_ms=ending.thoughts.milliseconds,
                 echo=ending.thoughts.echo,

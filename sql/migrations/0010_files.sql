@@ -29,3 +29,6 @@ CREATE TABLE attachments (
 CREATE INDEX attachments_of_account ON attachments (account_id, created_at, id);
 CREATE INDEX attachments_of_message ON attachments (message_id);
 CREATE INDEX attachments_of_file ON attachments (file);
+
+-- Of a reply: the files of its question were longer than what its model was given of them.
+ALTER TABLE replies ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;

@@ -61,7 +61,7 @@ SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
        COALESCE(r.output_tokens, 0) AS output_tokens,
        COALESCE(r.reasoning_tokens, 0) AS reasoning_tokens, r.cost,
        COALESCE(r.estimated, 0) AS estimated, COALESCE(r.since, '') AS since,
-       COALESCE(r.asked, 0) AS asked,
+       COALESCE(r.asked, 0) AS asked, COALESCE(r.cut, 0) AS cut,
        CASE WHEN :thoughts = 1 THEN COALESCE(r.reasoning, '') ELSE '' END AS reasoning,
        COALESCE(r.thought_ms, 0) AS thought_ms, COALESCE(r.side, 0) AS side,
        COALESCE(r.own_key, 0) AS own_key
@@ -112,7 +112,7 @@ WITH RECURSIVE path (id, parent_id, depth) AS (
 )
 SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at, r.state, r.reason, r.model,
        r.model_name, r.input_tokens, r.cached_tokens, r.output_tokens, r.reasoning_tokens, r.cost,
-       r.estimated, r.since, r.asked, r.reasoning, r.thought_ms, r.side,
+       r.estimated, r.since, r.asked, r.cut, r.reasoning, r.thought_ms, r.side,
        r.own_key
   FROM path
  CROSS JOIN replies own

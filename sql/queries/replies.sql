@@ -53,7 +53,7 @@ UPDATE conversations
 SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
        r.state, r.reason, r.model, r.model_name,
        r.input_tokens, r.cached_tokens, r.output_tokens, r.reasoning_tokens, r.cost, r.estimated,
-       r.since, r.asked, r.reasoning, r.thought_ms, r.side, r.own_key,
+       r.since, r.asked, r.cut, r.reasoning, r.thought_ms, r.side, r.own_key,
        c.id AS place_id, c.title, c.model AS picked, c.leaf_id, c.pinned, c.archived, c.updated_at
   FROM replies r
   JOIN messages m ON m.id = r.id
@@ -107,7 +107,7 @@ UPDATE replies
        estimated = CASE WHEN :estimated = 1 THEN 1 ELSE estimated END,
        input_tokens = input_tokens + :input_tokens, output_tokens = output_tokens + :output_tokens,
        cached_tokens = cached_tokens + :cached_tokens,
-       reasoning_tokens = reasoning_tokens + :reasoning_tokens, asked = asked + :asked,
+       reasoning_tokens = reasoning_tokens + :reasoning_tokens, asked = asked + :asked, cut = :cut,
        since = CASE WHEN :asked = 0 THEN since ELSE CAST(:since AS TEXT) END,
        thought_ms = CASE WHEN :thought_ms < 0 OR (reasoning <> '' AND thought_ms = 0) THEN 0
                          ELSE thought_ms + :thought_ms END,
