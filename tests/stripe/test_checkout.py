@@ -98,3 +98,59 @@ async def test_what_stripe_refuses_is_refused(
         await checkout(stripe_account, price, **more)
 
     assert refused.value.param == param
+
+
+async def test_a_code_makes_it_cheaper(stripe_account: StripeAccount) -> None:
+    v1 = stripe_account.v1
+    coupon = await v1.coupons.create_async({"percent_off": 50, "duration": "once"})
+    promotion = {"type": "coupon", "coupon": coupon.id}
+    await v1.promotion_codes.create_async({"promotion": promotion, "code": "HALF"})
+    session = await checkout(
+        stripe_account, await stripe_account.price(1900), allow_promotion_codes=True
+    )
+    person = {"email": "ada@example.com"}
+
+    wrong = await stripe_account.pay(session.url, promotion_code="NONE", **person)
+    assert "code is invalid" in wrong.error
+    seen = await stripe_account.press(session.url, "apply", promotion_code="HALF", **person)
+    assert "9.50 USD" in seen.html
+    paid = await stripe_account.pay(session.url, promotion_code="HALF", **person)
+    assert paid.status == 303, paid.error
+
+    done = await v1.checkout.sessions.retrieve_async(session.id, {"expand": ["invoice"]})
+    assert (done.amount_total, done.invoice.amount_paid) == (950, 950)
+
+
+async def test_a_trial_costs_nothing_today(stripe_account: StripeAccount) -> None:
+    session = await checkout(
+        stripe_account,
+        await stripe_account.price(),
+        customer_email="ada@example.com",
+        subscription_data={"trial_period_days": 7, "metadata": {"account": "ada"}},
+    )
+    assert session.amount_total == 0
+    assert (await stripe_account.pay(session.url)).status == 303
+
+    done = await stripe_account.v1.checkout.sessions.retrieve_async(
+        session.id, {"expand": ["subscription", "customer"]}
+    )
+    assert done.payment_status == "no_payment_required"
+    assert (done.subscription.status, done.customer.email) == ("trialing", "ada@example.com")
+    assert done.subscription.metadata["account"] == "ada"
+
+
+async def test_an_expired_session_takes_no_money(stripe_account: StripeAccount) -> None:
+    price = await stripe_account.price()
+    customer = await stripe_account.v1.customers.create_async()
+    sessions = stripe_account.v1.checkout.sessions
+    by_call = await checkout(stripe_account, price, customer=customer.id)
+    by_time = await checkout(stripe_account, price)
+    await sessions.expire_async(by_call.id)
+    await stripe_account.expire_checkout(by_time.id)
+
+    assert (await stripe_account.pay(by_call.url)).status == 410
+    assert (await sessions.retrieve_async(by_time.id)).status == "expired"
+    found = await sessions.list_async({"customer": customer.id})
+    assert [session.id for session in found.data] == [by_call.id]
+    with pytest.raises(stripe.InvalidRequestError, match="status"):
+        await sessions.expire_async(by_call.id)

@@ -60,7 +60,7 @@ class StripeAccount:
         self.key = f"sk_test_{secrets.token_hex(12)}"
         self.secret = "whsec_" + secrets.token_hex(16)
         self._client = world.client
-        self._http: stripe.AIOHTTPClient | None = None
+        self._http: Any = None  # its methods have no types
 
     @cached_property
     def v1(self) -> Any:
@@ -117,10 +117,14 @@ class StripeAccount:
         """Checkout with this card: `to` is the success address, or `error` says why not."""
         return await self.press(url, "pay", card=card, **fields)
 
-    async def at_portal(self, customer: str, action: str, **fields: str) -> None:
+    async def at_portal(self, customer: str, action: str, **fields: str) -> str:
         """cancel_now, cancel_at_period_end, cancel_at, renew (`subscription`), price
-        (`subscription`, `price`), card (`card`), email (`email`), pay (`invoice`)."""
-        await self.order("page", customer=customer, action=action, **fields)
+        (`subscription`, `price`), card (`card`), email (`email`), pay (`invoice`).
+
+        Why a card was declined, or ''.
+        """
+        done = await self.order("page", customer=customer, action=action, **fields)
+        return str(done["error"])
 
     # What time, banks and the dashboard do.
 

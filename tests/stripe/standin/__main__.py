@@ -2,8 +2,8 @@
 
 import argparse
 import asyncio
+import os
 import signal
-import sys
 
 from tests.stripe.standin import annotations
 
@@ -17,7 +17,7 @@ async def main(port: int, tied: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, leave.set)
     if tied:
-        loop.add_reader(sys.stdin, lambda: None if sys.stdin.buffer.read1() else leave.set())
+        loop.add_reader(0, lambda: None if os.read(0, 1024) else leave.set())
 
     async def ready(base: str) -> None:
         print(f"The stand-in for Stripe is on {base}", flush=True)
@@ -28,6 +28,6 @@ async def main(port: int, tied: bool) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0: any that is free")
-    parser.add_argument("--tied", action="store_true", help="leaves when its input ends")
+    parser.add_argument("--tied", action="store_true", help="leaves when its input, a pipe, ends")
     given = parser.parse_args()
     asyncio.run(main(given.port, given.tied))

@@ -31,4 +31,4 @@ def install() -> None:
         code: CodeType = compile(data, path, "exec", FLAG, True, _optimize)
         return code
 
-    importlib.machinery.SourceFileLoader.source_to_code = later  # type: ignore[method-assign]
+    vars(importlib.machinery)["SourceFileLoader"].source_to_code = later

@@ -12,7 +12,7 @@ from seahaven_stripe_world.middleware.idempotency import replay_or_run
 from seahaven_stripe_world.middleware.stripe_envelope import mint_request, response_headers
 from seahaven_stripe_world.stripe_errors import StripeApiError, cannot_expand
 
-from tests.stripe.standin import checkout, document, endpoints, payment_pages, portal
+from tests.stripe.standin import checkout, customers, document, endpoints, payment_pages, portal
 from tests.stripe.standin.account import Account
 from tests.stripe.standin.engine import Context, Given, Object, ask
 
@@ -43,6 +43,7 @@ ROUTES: tuple[tuple[str, str, Work], ...] = (
     ("GET", HOOKS + "/{webhook_endpoint}", endpoints.retrieve),
     ("POST", HOOKS + "/{webhook_endpoint}", endpoints.update),
     ("DELETE", HOOKS + "/{webhook_endpoint}", endpoints.delete),
+    ("DELETE", "/v1/customers/{customer}", customers.delete),
     ("GET", "/v1/payment_pages/{session}", payment_pages.show),
     ("POST", "/v1/payment_pages/{session}/confirm", payment_pages.confirm),
 )
@@ -129,7 +130,7 @@ def _expanded(account: Account, ctx: Context, found: Object, paths: list[str]) -
         name, _, rest = path.partition(".")
         inner.setdefault(name, []).extend([rest] if rest else [])
     whole = dict(found)
-    for name, rest in inner.items():
+    for name, deeper in inner.items():
         if name == "line_items" and found["object"] == checkout.KIND:
             lines = account.lines[found["id"]]
             url = f"{SESSIONS}/{found['id']}/line_items"
@@ -137,5 +138,5 @@ def _expanded(account: Account, ctx: Context, found: Object, paths: list[str]) -
         elif name not in EXPANDED or name not in found:
             raise cannot_expand(name, exists=False)
         elif found[name]:
-            whole[name] = ask(ctx, "GET", f"{EXPANDED[name]}/{found[name]}", expand=rest)
+            whole[name] = ask(ctx, "GET", f"{EXPANDED[name]}/{found[name]}", expand=deeper)
     return whole

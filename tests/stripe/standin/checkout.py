@@ -146,7 +146,9 @@ def _subscription(
     discounts = given.get("discounts", [])
     if code:
         discounts = [{"promotion_code": promotion(ctx, code)["id"]}]
-    return asked | ({"discounts": discounts} if discounts else {})
+    # The engine takes the coupon behind a promotion code, not the code.
+    coupons = [{"coupon": _coupon(ctx, entry)} for entry in discounts]
+    return asked | ({"discounts": coupons} if coupons else {})
 
 
 def _refuse(given: Given) -> None:
@@ -231,13 +233,17 @@ def _amounts(ctx: Context, given: Given, lines: list[Object]) -> Object:
 
 
 def _off(ctx: Context, entry: dict[str, str], whole: int) -> int:
-    coupon = entry.get("coupon")
-    if "promotion_code" in entry:
-        found = ask(ctx, "GET", f"/v1/promotion_codes/{entry['promotion_code']}")
-        coupon = found["promotion"]["coupon"]
-    terms = ask(ctx, "GET", f"/v1/coupons/{coupon}")
+    terms = ask(ctx, "GET", f"/v1/coupons/{_coupon(ctx, entry)}")
     percent = terms["percent_off"]
     return round(whole * percent / 100) if percent else int(terms["amount_off"])
+
+
+def _coupon(ctx: Context, entry: dict[str, str]) -> str:
+    if "promotion_code" not in entry:
+        return entry["coupon"]
+    found = ask(ctx, "GET", f"/v1/promotion_codes/{entry['promotion_code']}")
+    coupon: str = found["promotion"]["coupon"]
+    return coupon
 
 
 def _discount(entry: dict[str, str]) -> Object:

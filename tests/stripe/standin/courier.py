@@ -7,13 +7,13 @@ import json
 import random
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 
-from tests.stripe.standin.engine import Engine, Object
+from tests.stripe.standin.engine import Engine, Object, outward
 
 MODES = ("normal", "duplicate", "reverse", "shuffle", "parallel", "hold", "drop")
 PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)  # seconds before each further try; Stripe takes three days
@@ -107,12 +107,12 @@ class Courier:
             batch = self._dice.sample(batch, len(batch))
         if mode == "parallel":
             for delivery in batch:
-                self._start(lambda one=delivery: self._all([one], 1))
+                self._start(self._all([delivery], 1))
         elif batch:
-            self._start(lambda: self._next(batch, 2 if mode == "duplicate" else 1))
+            self._start(self._next(batch, 2 if mode == "duplicate" else 1))
 
-    def _start(self, work: Callable[[], Any]) -> None:
-        task = asyncio.create_task(work())
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -124,7 +124,7 @@ class Courier:
         for delivery in batch:
             await asyncio.gather(*(self._try(delivery) for _ in range(copies)))
             if delivery.state != "delivered":
-                self._start(lambda one=delivery: self._again(one))
+                self._start(self._again(delivery))
 
     async def _again(self, delivery: Delivery) -> None:
         for pause in PAUSES:
@@ -141,7 +141,7 @@ class Courier:
             self._client = aiohttp.ClientSession(
                 timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
             )
-        body = json.dumps(delivery.event, indent=2).replace("https://pay.stripe.com", self._base)
+        body = outward(json.dumps(delivery.event, indent=2), self._base)
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",

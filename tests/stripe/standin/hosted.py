@@ -63,8 +63,9 @@ def show_portal(account: Account, token: str, form: Form | None = None) -> Page:
     if form is not None:
         try:
             with account.engine.transaction() as ctx:
-                portal.act(ctx, session["customer"], form.get("action", ""), form)
-            return Page(to=session["url"], status=303)
+                error = portal.act(ctx, session["customer"], form.get("action", ""), form)
+            if not error:
+                return Page(to=session["url"], status=303)
         except StripeApiError as refusal:
             error = refusal.message
     with account.engine.transaction() as ctx:
@@ -80,7 +81,7 @@ def show_invoice(account: Account, identity: str, form: Form | None = None) -> P
             with account.engine.transaction() as ctx:
                 invoice = ask(ctx, "GET", f"/v1/invoices/{identity}")
                 portal.use_card(ctx, invoice["customer"], form.get("card", ""))
-                ask(ctx, "POST", f"/v1/invoices/{identity}/pay")
+                error = portal.pay(ctx, identity)
         except StripeApiError as refusal:
             error = refusal.message
     with account.engine.transaction() as ctx:

@@ -1,7 +1,9 @@
 """The billing portal: its sessions, its configurations, and what its page can do."""
 
 import secrets
+from collections.abc import Mapping
 
+from seahaven_stripe_world.billing import invoicing
 from seahaven_stripe_world.resources import _lookup
 from seahaven_stripe_world.stripe_errors import invalid_request
 
@@ -84,8 +86,8 @@ def configurations(account: Account, ctx: Context, identity: str, given: Given) 
     return found
 
 
-def act(ctx: Context, customer: str, action: str, form: dict[str, str]) -> None:
-    """A button of the page; StripeApiError when a card is declined."""
+def act(ctx: Context, customer: str, action: str, form: Mapping[str, str]) -> str:
+    """A button of the page: why a payment was declined, or ''; StripeApiError for a bad request."""
     subscription, path = (
         form.get("subscription", ""),
         f"/v1/subscriptions/{form.get('subscription')}",
@@ -113,9 +115,10 @@ def act(ctx: Context, customer: str, action: str, form: dict[str, str]) -> None:
     elif action == "card":
         use_card(ctx, customer, form["card"])
     elif action == "pay":
-        ask(ctx, "POST", f"/v1/invoices/{form['invoice']}/pay")
+        return pay(ctx, form["invoice"])
     else:
         raise invalid_request(f"The page has no button {action}.")
+    return ""
 
 
 def use_card(ctx: Context, customer: str, number: str) -> str:
@@ -133,6 +136,18 @@ def use_card(ctx: Context, customer: str, number: str) -> str:
             path = f"/v1/subscriptions/{found['id']}"
             ask(ctx, "POST", path, default_payment_method=method)
     return method
+
+
+def pay(ctx: Context, invoice: str) -> str:
+    """With the customer's card, whatever card the subscription had; why it was declined, or ''."""
+    customer = ask(ctx, "GET", f"/v1/invoices/{invoice}")["customer"]
+    settings = ask(ctx, "GET", f"/v1/customers/{customer}")["invoice_settings"]
+    method = settings["default_payment_method"]
+    row = ctx.db.one("SELECT * FROM payment_methods WHERE id = ?", method) if method else None
+    done = invoicing.pay_invoice(ctx, invoice, pm_row=row)
+    if done["outcome"] == "failed":
+        return str(done["error"]["error"]["message"])
+    return "" if done["outcome"] == "paid" else "There is no card that pays without asking you."
 
 
 def new_card(ctx: Context, number: str) -> str:

@@ -10,11 +10,11 @@ from seahaven.http import HttpRequest, HttpResponse
 from tests.stripe.standin import away, control, hosted
 from tests.stripe.standin.account import Account
 from tests.stripe.standin.api import answer
+from tests.stripe.standin.engine import outward
 from tests.stripe.standin.journal import Call
 
 KEY = re.compile(r"sk_test_\w{1,64}")
 UNKNOWN = '{"error": {"type": "invalid_request_error", "message": "Invalid API Key provided"}}'
-PAY_HOST = b"https://pay.stripe.com"  # the engine's addresses of invoices: here they lead to us
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -30,7 +30,7 @@ class Standin:
         app.router.add_route("*", "/v1/{rest:.*}", self.api)
         app.router.add_route("*", "/c/pay/{id}", self.checkout)
         app.router.add_route("*", "/p/session/{id}", self.portal)
-        app.router.add_route("*", "/invoice/{id}/{kind}", self.invoice)
+        app.router.add_route("*", "/invoice/{id}/{kind:.*}", self.invoice)
         app.router.add_route("*", "/panel/{key}", self.panel)
         app.router.add_post("/_test/{order}", self.control)
         app.on_shutdown.append(self.close)
@@ -139,7 +139,7 @@ async def serve(port: int, until: asyncio.Event, ready: Callable[[str], Awaitabl
 def _key(request: web.Request) -> str:
     given = request.headers.get("Authorization", "")
     if given.startswith("Basic "):
-        return BasicAuth.decode(given).login
+        return str(BasicAuth.decode(given).login)
     return given.removeprefix("Bearer ")
 
 
@@ -149,7 +149,7 @@ def _asked(request: web.Request, body: bytes) -> HttpRequest:
 
 
 def _given(done: HttpResponse, base: str) -> web.Response:
-    body = done.body_bytes.replace(PAY_HOST, base.encode())
+    body = outward(done.body_bytes.decode(), base).encode()
     return web.Response(status=done.status, headers=dict(done.headers), body=body)
 
 

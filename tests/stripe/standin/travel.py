@@ -8,7 +8,7 @@ from seahaven_stripe_world import _time
 from seahaven_stripe_world.billing import dunning, invoicing
 from seahaven_stripe_world.billing import subscription_lifecycle as lifecycle
 from seahaven_stripe_world.resources import disputes, events
-from seahaven_stripe_world.stripe_errors import invalid_request
+from seahaven_stripe_world.stripe_errors import StripeApiError, invalid_request
 
 from tests.stripe.standin import checkout, portal
 from tests.stripe.standin.account import Account
@@ -114,10 +114,14 @@ def subscribe(account: Account, ctx: Context, given: Given) -> Object:
 
 
 def page(account: Account, ctx: Context, given: Given) -> Object:
-    """A button of the portal's page, for whoever has no browser."""
+    """A button of the portal's page, for whoever has no browser; `error` says of a decline."""
     form = {name: str(value) for name, value in given.items()}
-    portal.act(ctx, form["customer"], form["action"], form)
-    return {}
+    try:
+        return {"error": portal.act(ctx, form["customer"], form["action"], form)}
+    except StripeApiError as error:
+        if error.status != 402:
+            raise
+        return {"error": error.message}
 
 
 ORDERS: dict[str, Callable[[Account, Context, Given], Object]] = {
