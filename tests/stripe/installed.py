@@ -1,6 +1,6 @@
-"""The stand-in's own environment, `.venv-stripe`: made once, from a locked list, beside `.venv`.
+"""The stand-in's own environment, `.venv-stripe`, and Stripe's command line: made once, from locks.
 
-`python -m tests.stripe.installed` makes it. Its engine wants a newer Python than Prosa does.
+`python -m tests.stripe.installed` makes both. The engine wants a newer Python than Prosa does.
 """
 
 import hashlib
@@ -8,17 +8,21 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
 FOLDER = ROOT / ".venv-stripe"
-LOCK = Path(__file__).with_name("requirements.lock")
+LOCK = HERE / "requirements.lock"
 VERSIONS = ("3.14", "3.13")
 WITHOUT = "payments: checkout, webhooks, renewals"
+COMMAND = HERE / "node_modules" / "@stripe" / "cli-linux-x64" / "bin" / "stripe"
+NPM = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+WITHOUT_COMMAND = "the stand-in against Stripe's own command line"
 ASKED = "import sys; print('%d.%d' % sys.version_info[:2])"
 # The engine asks for 3.14; on 3.13 it runs with `standin/annotations.py`, which reads its source:
 # nothing may be compiled before.
@@ -41,15 +45,43 @@ def interpreter() -> Path:
     return found
 
 
+def command() -> Path:
+    """Stripe's command line, installed if it was not. Uninstalled when it cannot."""
+    if not COMMAND.exists():
+        _run(*NPM, folder=HERE)
+    return COMMAND
+
+
 @cache
 def require() -> Path:
-    """The same for a test, which is skipped where there is none, and in CI fails."""
+    """The interpreter for a test, which is skipped where there is none, and in CI fails."""
+    return _required(interpreter, WITHOUT)
+
+
+@cache
+def require_command() -> Path:
+    """The command line for a test, likewise."""
+    return _required(command, WITHOUT_COMMAND)
+
+
+def missing() -> list[str]:
+    """Installs both; a sentence for each that cannot be."""
+    found = []
+    for make, without in ((interpreter, WITHOUT), (command, WITHOUT_COMMAND)):
+        try:
+            make()
+        except Uninstalled as error:
+            found.append(f"MISSING: {error} NOT tested without it: {without}.")
+    return found
+
+
+def _required(make: Callable[[], Path], without: str) -> Path:
     try:
-        return interpreter()
+        return make()
     except Uninstalled as error:
         if os.environ.get("CI"):
             pytest.fail(str(error))
-        pytest.skip(f"NOT TESTED: {WITHOUT}. {error}")
+        pytest.skip(f"NOT TESTED: {without}. {error}")
 
 
 def _newer() -> Path:
@@ -76,20 +108,20 @@ def _version(path: Path) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _run(*command: str) -> None:
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+def _run(*words: str, folder: Path = ROOT) -> None:
+    try:
+        done = subprocess.run(words, check=False, capture_output=True, text=True, cwd=folder)
+    except OSError as error:
+        raise Uninstalled(f"{words[0]} cannot be run: {error}.") from error
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-500:]
-        raise Uninstalled(f"{' '.join(command[:4])} failed: {said}")
+        raise Uninstalled(f"{' '.join(words[:4])} failed: {said}")
 
 
 def main() -> int:
-    try:
-        print(interpreter())
-    except Uninstalled as error:
-        print(f"MISSING: {error} NOT tested without it: {WITHOUT}.")
-        return 1
-    return 0
+    lacking = missing()
+    print("\n".join(lacking) or f"{FOLDER} and {COMMAND} are there.")
+    return 1 if lacking else 0
 
 
 if __name__ == "__main__":

@@ -108,14 +108,17 @@ async def test_both_cancellations_end_with_the_period_unless_renewed(
 
 
 async def test_a_trial_ends_in_a_payment(
-    stripe_account: StripeAccount, subscriber: Subscriber
+    stripe_account: StripeAccount, listener: Listener, subscriber: Subscriber
 ) -> None:
     trial = await stripe_account.subscribe(
         subscriber.customer, subscriber.price, trial_period_days=14
     )
     assert trial["status"] == "trialing"
+    await stripe_account.trial_ends_soon(trial["id"])
     ended = await stripe_account.renew(trial["id"])
+    await stripe_account.settled()
     assert ended["status"] == "active"
+    assert "customer.subscription.trial_will_end" in listener.types
     invoice = await stripe_account.v1.invoices.retrieve_async(ended["latest_invoice"])
     assert invoice.amount_paid == 1900
 

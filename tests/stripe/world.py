@@ -148,6 +148,10 @@ class StripeAccount:
         """Stripe gives up: cancel, mark_unpaid or leave_past_due."""
         return await self._object("dunning_end", subscription=subscription, then=then)
 
+    async def trial_ends_soon(self, subscription: str) -> Object:
+        """Three days before it: an event, nothing else."""
+        return await self._object("trial_ends_soon", subscription=subscription)
+
     async def expire_incomplete(self, subscription: str) -> Object:
         return await self._object("expire_incomplete", subscription=subscription)
 

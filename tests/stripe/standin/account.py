@@ -20,6 +20,7 @@ class Account:
         self.away = Away()
         self.journal = Journal()
         self.courier = Courier(self.engine, base)
+        self.named_cards: dict[tuple[str, str], str] = {}  # by idempotency key and name
         # What the engine does not have, newest last: checkout sessions, portal sessions, …
         self.kept: dict[str, dict[str, Object]] = defaultdict(dict)
         self.lines: dict[str, list[Object]] = {}  # a checkout session's line items, by its id

@@ -12,7 +12,16 @@ from seahaven_stripe_world.middleware.idempotency import replay_or_run
 from seahaven_stripe_world.middleware.stripe_envelope import mint_request, response_headers
 from seahaven_stripe_world.stripe_errors import StripeApiError, cannot_expand
 
-from tests.stripe.standin import checkout, customers, document, endpoints, payment_pages, portal
+from tests.stripe.standin import (
+    cards,
+    checkout,
+    customers,
+    document,
+    endpoints,
+    invoices,
+    payment_pages,
+    portal,
+)
 from tests.stripe.standin.account import Account
 from tests.stripe.standin.engine import Context, Given, Object, ask
 
@@ -25,7 +34,7 @@ EXPANDED = {
     "invoice": "/v1/invoices",
 }
 
-Work = Callable[[Account, Context, str, Given], Object | list[Object]]
+Work = Callable[[Account, Context, str, Given], Object | list[Object] | ApiResponse]
 # Paths as Stripe's document writes them; what the braces hold is the work's `identity`.
 ROUTES: tuple[tuple[str, str, Work], ...] = (
     ("POST", SESSIONS, checkout.create),
@@ -43,7 +52,9 @@ ROUTES: tuple[tuple[str, str, Work], ...] = (
     ("GET", HOOKS + "/{webhook_endpoint}", endpoints.retrieve),
     ("POST", HOOKS + "/{webhook_endpoint}", endpoints.update),
     ("DELETE", HOOKS + "/{webhook_endpoint}", endpoints.delete),
+    ("POST", "/v1/customers", customers.create),
     ("DELETE", "/v1/customers/{customer}", customers.delete),
+    ("POST", "/v1/invoices/{invoice}/pay", invoices.pay),
     ("GET", "/v1/payment_pages/{session}", payment_pages.show),
     ("POST", "/v1/payment_pages/{session}/confirm", payment_pages.confirm),
 )
@@ -51,6 +62,7 @@ ROUTES: tuple[tuple[str, str, Work], ...] = (
 
 def answer(account: Account, request: HttpRequest) -> HttpResponse:
     """Whatever is asked under /v1, of the engine or of us; its effects are there afterwards."""
+    request = cards.named(account, request)
     for method, path, work in ROUTES:
         if method == request.method and (found := _matched(path, request.path)) is not None:
             ours = partial(_ours, account, path, work, found)
@@ -77,7 +89,7 @@ def _ours(
 
         def run() -> ApiResponse:
             with ctx.db.transaction():
-                return ApiResponse.ok(_done(account, ctx, request, path, work, identity, given))
+                return _done(account, ctx, request, path, work, identity, given)
 
         if key and request.method == "POST":
             done, replayed = replay_or_run(
@@ -101,17 +113,19 @@ def _done(
     work: Work,
     identity: str,
     raw: Given,
-) -> Object:
+) -> ApiResponse:
     hidden = path.startswith("/v1/payment_pages")  # not in the document
     given = raw if hidden else document.taken(request.method, path, raw)
     found = work(account, ctx, identity, given)
+    if isinstance(found, ApiResponse):
+        return found
     paths = given.get("expand", [])
     if isinstance(found, list):
         page = _page(found, given) | {"object": "list", "url": request.path}
         inner = [entry.removeprefix("data.") for entry in paths]
         page["data"] = [_expanded(account, ctx, one, inner) for one in page["data"]]
-        return page
-    return _expanded(account, ctx, found, paths)
+        return ApiResponse.ok(page)
+    return ApiResponse.ok(_expanded(account, ctx, found, paths))
 
 
 def _page(found: list[Object], given: Given) -> Object:
