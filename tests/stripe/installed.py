@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 FOLDER = ROOT / ".venv-stripe"
@@ -76,6 +74,8 @@ def missing() -> list[str]:
 
 
 def _required(make: Callable[[], Path], without: str) -> Path:
+    import pytest  # not there for `make demo`
+
     try:
         return make()
     except Uninstalled as error:

@@ -148,6 +148,10 @@ class StripeAccount:
         """Stripe gives up: cancel, mark_unpaid or leave_past_due."""
         return await self._object("dunning_end", subscription=subscription, then=then)
 
+    async def cancel(self, subscription: str) -> Object:
+        """At once, in the dashboard."""
+        return await self._object("cancel", subscription=subscription)
+
     async def trial_ends_soon(self, subscription: str) -> Object:
         """Three days before it: an event, nothing else."""
         return await self._object("trial_ends_soon", subscription=subscription)

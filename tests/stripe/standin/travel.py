@@ -56,6 +56,11 @@ def dunning_end(account: Account, ctx: Context, given: Given) -> Object:
     return ask(ctx, "GET", f"/v1/subscriptions/{identity}")
 
 
+def cancel(account: Account, ctx: Context, given: Given) -> Object:
+    """At once, in the dashboard."""
+    return ask(ctx, "DELETE", f"/v1/subscriptions/{given['subscription']}")
+
+
 def trial_ends_soon(account: Account, ctx: Context, given: Given) -> Object:
     found = ask(ctx, "GET", f"/v1/subscriptions/{given['subscription']}")
     events.emit_event(ctx, type="customer.subscription.trial_will_end", obj=found)
@@ -131,6 +136,7 @@ ORDERS: dict[str, Callable[[Account, Context, Given], Object]] = {
         fail_renewal,
         retry,
         dunning_end,
+        cancel,
         trial_ends_soon,
         expire_incomplete,
         expire_checkout,
