@@ -75,7 +75,7 @@ demo: setup
 	@$(BIN)/python -m tests.stripe.demo
 
 live-stripe: setup $(VENV)/.dev
-	$(BIN)/python -m pytest tests/stripe/live -rs
+	$(BIN)/python -m pytest tests/stripe/live.py -rs
 
 chaos: setup $(VENV)/.dev
 	$(BIN)/python -m tests.needs

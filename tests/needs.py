@@ -63,7 +63,8 @@ def main() -> int:
     for need in still:
         print(f"MISSING: {need.missing}. NOT tested without it: {need.without}.")
     lacking = installed.missing()
-    print("\n".join(lacking))
+    for sentence in lacking:
+        print(sentence)
     return 1 if (still or lacking) and os.environ.get("CI") else 0
 
 

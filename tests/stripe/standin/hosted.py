@@ -127,7 +127,9 @@ def _portal(ctx: Context, session: Object, error: str) -> str:
         session=session,
         customer=ask(ctx, "GET", f"/v1/customers/{customer}"),
         subscriptions=portal.subscriptions(ctx, customer),
-        prices=ask(ctx, "GET", "/v1/prices", active=True, limit=100)["data"],
+        prices=ask(ctx, "GET", "/v1/prices", active=True, limit=100, expand=["data.product"])[
+            "data"
+        ],
         invoices=invoices,
         over=portal.OVER,
         period_end=portal.period_end,
