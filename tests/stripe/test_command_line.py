@@ -18,7 +18,7 @@ SUBSCRIBING = (
 
 async def trigger(account: StripeAccount, home: Path, event: str, *more: str) -> None:
     """The base must be a bare host and port: it drops paths."""
-    command = (installed.require_command(), "trigger", event, *more)
+    command = (str(installed.require_command()), "trigger", event, *more)
     process = await asyncio.create_subprocess_exec(
         *command,
         *("--api-key", account.key, "--api-base", account.base),

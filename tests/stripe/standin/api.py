@@ -99,7 +99,7 @@ def _ours(
             done = run()
     except StripeApiError as error:
         done = ApiResponse(error.status, error.envelope())
-    headers = (*response_headers(ctx).items(), ("Stripe-Should-Retry", "false"))
+    headers = tuple(response_headers(ctx).items())
     if replayed:
         headers = (*headers, ("Idempotent-Replayed", "true"))
     return HttpResponse.json(done.body, status=done.status, headers=headers)

@@ -53,12 +53,13 @@ class Standin:
         account = self.account(key)
         body = await request.read()
         idempotency = request.headers.get("Idempotency-Key", "")
-        call = Call(request.method, request.path, request.query_string, idempotency, body.decode())
+        text = body.decode(errors="replace")
+        call = Call(request.method, request.path, request.query_string, idempotency, text)
         account.journal.note(call)
         how = account.away.takes(f"{request.method} {request.path}")
         if how in ("error", "limit"):
-            call.status, text = (500, away.ERROR) if how == "error" else (429, away.LIMIT)
-            return web.Response(status=call.status, text=text, content_type="application/json")
+            call.status, said = (500, away.ERROR) if how == "error" else (429, away.LIMIT)
+            return web.Response(status=call.status, text=said, content_type="application/json")
         if how in ("held", "silent"):
             await account.away.back()
         if how in ("cut", "silent"):
