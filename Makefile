@@ -2,13 +2,15 @@
 # make test   what the tests need, then all of them (make lint is their first step)
 # make postgres   make setup, and the driver for DATABASE_URL=postgresql://…
 # make s3         make setup, and the store for UPLOADS=s3://…
+# make demo   the app with billing against a stand-in for Stripe: nobody pays
+# make live-stripe   the tests that a real Stripe account in test mode can answer, with its keys
 # make chaos  the tests of faults and of load in their long form: about an hour
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run setup postgres s3 test chaos lint format lock messages screenshots
+.PHONY: run setup postgres s3 test demo live-stripe chaos lint format lock messages screenshots
 .DEFAULT_GOAL := run
 
 run: setup
@@ -69,6 +71,12 @@ test: setup $(VENV)/.dev lint
 	$(BIN)/python -m tests.needs
 	$(BIN)/python -m tests.run
 
+demo: setup
+	@$(BIN)/python -m tests.stripe.demo
+
+live-stripe: setup $(VENV)/.dev
+	$(BIN)/python -m pytest tests/stripe/live.py -rs
+
 chaos: setup $(VENV)/.dev
 	$(BIN)/python -m tests.needs
 	CHAOS=1 $(BIN)/python -m pytest tests/faults -s
@@ -83,6 +91,7 @@ lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --extra postgres pyproject.toml -c requirements.lock -o requirements-postgres.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --extra s3 pyproject.toml -c requirements.lock -o requirements-s3.lock
+	uv pip compile --universal --python-version 3.14 --generate-hashes --no-header tests/stripe/requirements.in -o tests/stripe/requirements.lock
 
 messages: $(VENV)/.dev
 	$(BIN)/python -m tests.messages
