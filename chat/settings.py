@@ -61,6 +61,10 @@ class Settings:
     ollama_host: str
     models_file: Path | None  # more endpoints, and what is said of models (`providers/declared.py`)
     embedded_model: str  # auto, off, or a path
+    stripe_secret_key: str = field(repr=False)
+    stripe_webhook_secret: str = field(repr=False)  # or several, with commas
+    stripe_price_id: str
+    stripe_api_base: str  # empty: Stripe's own
     sign_up: str  # open, invited, closed
     trusted_proxies: int  # hops whose forwarding headers count
     limit_sign_ups: int  # per address and hour
@@ -77,6 +81,10 @@ class Settings:
     def secure(self) -> bool:
         """Whether browsers reach us through TLS."""
         return self.public_url.startswith("https://")
+
+    @property
+    def billing(self) -> bool:
+        return bool(self.stripe_secret_key)
 
     @property
     def postgres(self) -> bool:
@@ -134,6 +142,10 @@ def read(env: Mapping[str, str]) -> Settings:
         ollama_host=reader.text("OLLAMA_HOST", "").rstrip("/"),
         models_file=Path(models_file).absolute() if models_file else None,
         embedded_model=reader.checked("EMBEDDED_MODEL", "auto", _embedded),
+        stripe_secret_key=reader.checked("STRIPE_SECRET_KEY", "", _stripe_key),
+        stripe_webhook_secret=reader.checked("STRIPE_WEBHOOK_SECRET", "", _stripe_secrets),
+        stripe_price_id=reader.checked("STRIPE_PRICE_ID", "", _stripe_price),
+        stripe_api_base=reader.checked("STRIPE_API_BASE", "", _loopback).rstrip("/"),
         sign_up=reader.choice("SIGN_UP", "open", "invited", "closed"),
         trusted_proxies=reader.number("TRUSTED_PROXIES", 0, 0, 10),
         limit_sign_ups=reader.number("LIMIT_SIGN_UPS", 5, 1),
@@ -147,6 +159,12 @@ def read(env: Mapping[str, str]) -> Settings:
     )
     if settings.postgres and not settings.secret_key:
         reader.mistakes.append("SECRET_KEY must be set with PostgreSQL: processes share it.")
+    given = settings.stripe_secret_key, settings.stripe_webhook_secret, settings.stripe_price_id
+    if any(given) and not all(given):
+        names = "STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET, STRIPE_PRICE_ID"
+        reader.mistakes.append(f"{names}: set all three or none.")
+    if settings.stripe_api_base and "sk_test_" not in settings.stripe_secret_key:
+        reader.mistakes.append("STRIPE_API_BASE is only for tests: with an sk_test_ key.")
     if reader.mistakes:
         raise BadSettings(reader.mistakes)
     return settings
@@ -266,3 +284,16 @@ def _embedded(value: str) -> str:
     if value in ("auto", "off") or Path(value).is_file():
         return ""
     return f"must be auto, off, or the path of a GGUF file, not {value!r}."
+
+
+def _shape(shape: str, words: str) -> Callable[[str], str]:
+    return lambda value: "" if re.fullmatch(shape, value, re.ASCII) else f"must be {words}."
+
+
+_stripe_key = _shape(r"(sk|rk)_(test|live)_\w{8,}", "a secret key of Stripe (sk_…)")
+_stripe_secrets = _shape(
+    r"whsec_[\w+/=-]{8,}( *, *whsec_[\w+/=-]{8,})*", "the webhook's secret (whsec_…), or a list"
+)
+_stripe_price = _shape(r"(price|plan)_\w+", "the id of a price at Stripe (price_…)")
+_LOOPBACK = r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?/?"
+_loopback = _shape(_LOOPBACK, "an address of this machine")
