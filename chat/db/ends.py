@@ -30,6 +30,13 @@ TABLES = (  # each after those that it refers to; a test compares them with the 
     Table("replies", ("id",), blank=("worker", "stop_asked")),  # nobody writes in a copy
     Table("reply_chunks", ("reply_id", "seq")),
     Table("model_lists", ("endpoint",)),
+    Table("billing_accounts", ("account_id",), blank=("lease_until",)),  # nobody reads for a copy
+    Table("billing_subscriptions", ("subscription_id",)),
+    Table("billing_invoices", ("invoice_id",)),
+    Table("billing_checkouts", ("attempt_id",)),
+    Table("stripe_events", ("event_id",)),
+    Table("billing_notices", ("notice_key",)),
+    Table("billing_cursor", ("id",)),
 )
 
 
