@@ -12,11 +12,17 @@ from chat.accounts import routes as accounts
 from chat.accounts import visitor
 from chat.accounts.repository import SessionRepository
 from chat.accounts.throttle import Throttle
+from chat.admin import billing as admin_billing
+from chat.billing import banner
+from chat.billing import routes as billing
+from chat.billing.parts import Selling
+from chat.billing.plans import plans
 from chat.conversations import routes as conversations
 from chat.conversations.model_lists import ModelLists
 from chat.db.connect import connect
 from chat.db.database import Database
 from chat.db.place import take_place
+from chat.leaving import routes as leaving
 from chat.providers.catalog import Catalog
 from chat.providers.declared import Declared, declared
 from chat.providers.embedded import Embedded
@@ -42,23 +48,32 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
     app.secret_key = secret_key(settings)
     # The guard counts bodies, and times them by their pace: slow is not broken.
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, PROVIDE_AUTOMATIC_OPTIONS=False)
+    app.extensions["plans"] = plans(settings)
     _set_up_templates(app)
     _set_up_parts(app, settings, said, clock)
     visitor.extension(settings).init_app(app)
     app.before_request(visitor.resolve)
+    app.before_request(banner.resolve)
     failures.register(app)
     app.register_error_handler(Unauthorized, accounts.ask_to_log_in)
     for blueprint in (
         health,
         assets.blueprint,
         accounts.blueprint,
+        billing.blueprint,
         conversations.blueprint,
         usage.blueprint,
         replies.blueprint,
         editing.blueprint,
         watching.blueprint,
+        leaving.blueprint,
+        admin_billing.blueprint,
     ):
         app.register_blueprint(blueprint)
+    if settings.billing:
+        from chat.billing import webhook  # brings the SDK
+
+        app.register_blueprint(webhook.blueprint)
     return app
 
 
@@ -71,7 +86,12 @@ async def drain(app: Quart) -> None:
 def _set_up_templates(app: Quart) -> None:
     bundle = app.extensions["assets"] = assets.Assets()
     app.extensions["templates"] = Templates(
-        bundle, lambda: {"account": visitor.account(), "language": i18n.language()}
+        bundle,
+        lambda: {
+            "account": visitor.account(),
+            "language": i18n.language(),
+            "banner": banner.banner(),
+        },
     )
 
 
@@ -95,6 +115,8 @@ def _set_up_parts(app: Quart, settings: Settings, said: Declared, clock: Clock) 
             app.extensions["generations"] = generations
             await _sweep(db, clock)
             opened.callback(asyncio.create_task(_sweep_forever(db, clock)).cancel)
+            if settings.billing:
+                app.extensions["selling"] = await _start_to_sell(app, opened)
             await generations.open()
             await catalog.start()
             closing.push_async_callback(opened.pop_all().aclose)
@@ -103,6 +125,20 @@ def _set_up_parts(app: Quart, settings: Settings, said: Declared, clock: Clock) 
     @app.after_serving
     async def close_parts() -> None:
         await closing.aclose()
+
+
+async def _start_to_sell(app: Quart, opened: AsyncExitStack) -> Selling:
+    """Only here the SDK of Stripe is imported: it has its weight."""
+    from chat.billing.gateway import Gateway
+    from chat.billing.worker import Worker
+
+    found: Parts = app.extensions["parts"]
+    gateway = Gateway(found.settings)
+    opened.push_async_callback(gateway.close)
+    worker = Worker(found.db, gateway, app.extensions["plans"], found.clock)
+    opened.push_async_callback(worker.close)
+    worker.start()
+    return Selling(gateway, worker)
 
 
 async def _sweep(db: Database, clock: Clock) -> None:

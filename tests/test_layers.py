@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 ORDER = """errors settings providers db backup web log accounts billing attachments conversations
-usage replies admin app listener server reload __main__""".split()
+usage replies leaving admin app listener server reload __main__""".split()
 
 
 def imports(path: Path) -> set[str]:

@@ -45,6 +45,7 @@ def guarded(app: App, settings: Settings, *, body_limit: Callable[[str], int]) -
         trusted_proxies=settings.trusted_proxies,
         secure=settings.secure,
         origin=origin_of(settings.public_url) if settings.public_url_given else "",
+        forms=origin_of(settings.stripe_api_base) if settings.stripe_api_base else "",
     )
 
 
@@ -53,7 +54,8 @@ class Guard:
 
     `body_limit(path)` is in bytes; `allowed_host(name, path)` gets the Host without its port;
     `origin` is PUBLIC_URL's, empty means the origin that the Host names; `exempt` are paths whose
-    writes carry their own proof; `patience` is the seconds a body may take before its pace counts.
+    writes carry their own proof; `forms` is one more origin that forms may lead to; `patience` is
+    the seconds a body may take before its pace counts.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Guard:
         trusted_proxies: int,
         secure: bool,
         origin: str = "",
+        forms: str = "",
         exempt: Container[str] = EXEMPT,
         patience: float = 30.0,
     ) -> None:
@@ -76,7 +79,7 @@ class Guard:
         self._origin = origin
         self._exempt = exempt
         self._patience = patience
-        self._headers = [*security_headers(secure), (b"cache-control", b"no-store")]
+        self._headers = [*security_headers(secure, forms), (b"cache-control", b"no-store")]
         self._ids = itertools.count(1)
         self._leaving: set[asyncio.Task[None]] = set()
 
