@@ -145,7 +145,8 @@ def _state(
 ) -> tuple[str, int | None]:
     """The state, and the end of the grace where there is one."""
     if each.status == "past_due":
-        until = (each.past_due_since or now) + plans.grace_days * DAY
+        since = each.period_start if each.past_due_since is None else each.past_due_since
+        until = (since or 0) + plans.grace_days * DAY
         return ("past_due" if now < until else "grace_over"), until
     if each.status in ("active", "trialing"):
         if _stale(each, standing, now):
