@@ -1,18 +1,22 @@
 """An installation that sells one plan, through the stand-in for Stripe."""
 
+import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chat.billing import syncing
 from tests.databases import Installer
 from tests.people import Answer, Person
 from tests.rows import rows, until
 from tests.site import Site
-from tests.stripe.world import StripeAccount
+from tests.stripe.world import StripeAccount, World, an_account
 
 WITHIN = 20.0  # seconds: what was lost is healed so soon after a start
 
@@ -25,17 +29,47 @@ class Shop:
     stripe: StripeAccount
     price: str
 
-    async def customer(self, person: Person) -> str:
-        sql = """SELECT customer_id FROM billing_accounts b JOIN accounts a ON a.id = b.account_id
-                  WHERE a.email = :email"""
-        found = await rows(self.site, sql, email=person.email)
-        return str(found[0]["customer_id"])
+    async def rows(self, person: Person, table: str) -> list[dict[str, Any]]:
+        """What an account has there."""
+        sql = f"""SELECT t.* FROM {table} t JOIN accounts a ON a.id = t.account_id
+                   WHERE a.email = :email"""
+        return await rows(self.site, sql, email=person.email)
 
-    async def subscription(self, person: Person) -> str:
+    async def deliveries(self, person: Person, kind: str) -> list[tuple[str, int]]:
+        """(outcome, deliveries) of the events of this type about somebody."""
+        sql = """SELECT outcome, deliveries FROM stripe_events
+                  WHERE type = :kind AND customer_id = :customer"""
+        found = await rows(self.site, sql, kind=kind, customer=await self.customer(person))
+        return [(row["outcome"], row["deliveries"]) for row in found]
+
+    async def subscriptions(self, person: Person) -> list[Any]:
+        """All that Stripe has, over or not."""
         listed = await self.stripe.v1.subscriptions.list_async(
             {"customer": await self.customer(person), "status": "all"}
         )
-        return str(listed.data[0].id)
+        return list(listed.data)
+
+    async def session(self, person: Person) -> str:
+        """The newest checkout's."""
+        found = await self.rows(person, "billing_checkouts")
+        return str(max(found, key=lambda row: row["created_at"])["session_id"])
+
+    async def customer(self, person: Person) -> str:
+        (found,) = await self.rows(person, "billing_accounts")
+        return str(found["customer_id"])
+
+    async def subscription(self, person: Person) -> str:
+        return str((await self.subscriptions(person))[0].id)
+
+    async def quiet(self, person: Person) -> None:
+        """Returns once nothing about somebody is on its way or being read."""
+        await self.stripe.settled()
+
+        async def so() -> bool:
+            (row,) = await self.rows(person, "billing_accounts")
+            return bool(row["dirty_gen"] == row["synced_gen"] and row["lease_until"] == 0)
+
+        await until(so, within=WITHIN)
 
     async def buy(self, person: Person) -> None:
         """All the way: to Stripe, paid, and back."""
@@ -60,17 +94,12 @@ def shown(page: Answer) -> tuple[str, str]:
 
 async def becomes(person: Person, state: str, plan: str, within: float = WITHIN) -> Answer:
     """The page of the plan, once it shows this."""
+    began = time.monotonic()
     page = await person.get("/billing")
-
-    async def shows() -> bool:
-        nonlocal page
+    while shown(page) != (state, plan):
+        assert time.monotonic() - began < within, f"not {state} {plan} but {shown(page)}"
+        await asyncio.sleep(0.1)  # a page costs more than a look at a row
         page = await person.get("/billing")
-        return shown(page) == (state, plan)
-
-    try:
-        await until(shows, within=within)
-    except AssertionError as error:
-        raise AssertionError(f"not {state} {plan} but {shown(page)}") from error
     return page
 
 
@@ -88,31 +117,42 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-ShopMaker = Callable[..., Awaitable[Shop]]
+@pytest.fixture(scope="session", autouse=True)
+def _quick_readings() -> None:
+    """Waiting for more of a burst is no rule: the tests make their bursts wide enough."""
+    syncing.SETTLE = 0.05
+
+
+@asynccontextmanager
+async def selling(
+    database: Installer, stripe: StripeAccount, folder: Path, **env: str
+) -> AsyncIterator[Shop]:
+    """An installation that sells; Stripe sends people back to PUBLIC_URL, so its port is known."""
+    price = env.pop("price", "") or await stripe.price(1900)
+    given = {**stripe.settings(price), "PORT": str(free_port()), **env}
+    async with database.running(folder, given) as site:
+        yield Shop(site, stripe, price)
+
+
+@pytest.fixture(scope="session")
+async def one_shop(
+    database: Installer, stripe_world: World, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Shop]:
+    """One for all tests that can share it; each brings people of its own."""
+    async with (
+        an_account(stripe_world) as account,
+        selling(database, account, tmp_path_factory.mktemp("shop")) as shop,
+    ):
+        await account.listen(f"{shop.site.base}/api/stripe/webhook")
+        yield shop
 
 
 @pytest.fixture
-async def make_shop(
-    database: Installer, stripe_account: StripeAccount, tmp_path: Path
-) -> AsyncIterator[ShopMaker]:
-    """`await make_shop(listen=False)`: one that Stripe tells nothing."""
-    async with AsyncExitStack() as stack:
-
-        async def make(folder: Path = tmp_path, *, listen: bool = True, **env: str) -> Shop:
-            price = env.pop("price", "") or await stripe_account.price(1900)
-            # Stripe sends people back to PUBLIC_URL, so the port has to be known before.
-            given = {**stripe_account.settings(price), "PORT": str(free_port()), **env}
-            site = await stack.enter_async_context(database.running(folder, given))
-            if listen:
-                await stripe_account.listen(f"{site.base}/api/stripe/webhook")
-            return Shop(site, stripe_account, price)
-
-        yield make
-
-
-@pytest.fixture
-async def shop(make_shop: ShopMaker) -> Shop:
-    return await make_shop()
+async def shop(one_shop: Shop) -> AsyncIterator[Shop]:
+    await one_shop.stripe.forget_calls()
+    yield one_shop
+    await one_shop.stripe.back()
+    await one_shop.stripe.deliver("normal")
 
 
 @pytest.fixture

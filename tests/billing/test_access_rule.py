@@ -117,4 +117,6 @@ def test_a_grant_counts_where_it_is_more(
 def test_no_grace_is_no_grace() -> None:
     strict = Plans(FREE, 0, PLANS.by_key, PLANS.by_price)
 
-    assert decide([sub("past_due", past_due_since=NOW)], CUSTOMER, NOW, strict).state == "grace_over"
+    assert (
+        decide([sub("past_due", past_due_since=NOW)], CUSTOMER, NOW, strict).state == "grace_over"
+    )
