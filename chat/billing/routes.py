@@ -35,7 +35,7 @@ async def show() -> Answer:
 @login_required
 async def state() -> Answer:
     """The part of the page that may change by itself."""
-    return await page("billing/_state.html", billing=await shown(_look()))
+    return await page("billing/_plan.html", billing=await shown(_look()))
 
 
 @blueprint.post("/checkout")
