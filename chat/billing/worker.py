@@ -64,18 +64,20 @@ class Worker:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _forever(self, turn: Callable[[], Awaitable[None]], bell: asyncio.Event) -> None:
-        away = False
+        trouble = ""  # said once: an outage is long
         while True:
             bell.clear()
             try:
                 await turn()
-                away = False
+                trouble = ""
             except Unavailable:
-                if not away:  # once: an outage is long
+                if trouble != "away":
                     log.warning("Stripe or the database is away: payments are looked at later")
-                away = True
+                trouble = "away"
             except Refused as error:
-                log.error("Stripe refuses what this installation asks: %s", error.reason)
+                if trouble != error.reason:
+                    log.error("Stripe refuses what this installation asks: %s", error.reason)
+                trouble = error.reason
             except Exception:
                 log.exception("looking after payments failed")
             try:

@@ -40,7 +40,8 @@ BOUGHT = (  # by whoever is there
        status, expires_at, created_at)
        SELECT 'a1', id, 'pro', 'price_1', 0, '', 'complete', 0, 0 FROM accounts""",
     """INSERT INTO stripe_events (event_id, type, created_at, outcome, source, deliveries,
-       next_try_at, received_at) VALUES ('evt_1', 'invoice.paid', 0, 'queued', 'webhook', 1, 0, 0)""",
+       next_try_at, received_at)
+       VALUES ('evt_1', 'invoice.paid', 0, 'queued', 'webhook', 1, 0, 0)""",
     """INSERT INTO billing_notices (notice_key, account_id, kind, detail, created_at)
        SELECT 'refund:ch_1', id, 'refund', 'ch_1', 0 FROM accounts""",
     "INSERT INTO billing_cursor (id, events_until, next_at) VALUES (1, 5, 7)",
