@@ -12,12 +12,14 @@ from chat.accounts import routes as accounts
 from chat.accounts import visitor
 from chat.accounts.repository import SessionRepository
 from chat.accounts.throttle import Throttle
+from chat.admin import billing as admin_billing
 from chat.attachments import routes as attachments
 from chat.attachments.cleaning import Cleaning
 from chat.attachments.keeping import Files
 from chat.attachments.store import open_store, temporary
-from chat.billing import allowance, refused
-from chat.billing import current as billing
+from chat.billing import allowance, banner, current, refused
+from chat.billing import routes as billing
+from chat.billing.parts import Selling
 from chat.billing.plans import said
 from chat.conversations import instructing, presets
 from chat.conversations import routes as conversations
@@ -31,6 +33,7 @@ from chat.keys import routes as keys
 from chat.keys.models import OwnModels
 from chat.keys.repository import KeyRepository
 from chat.keys.sealing import Sealer
+from chat.leaving import routes as leaving
 from chat.providers.catalog import Catalog
 from chat.providers.declared import Declared
 from chat.providers.embedded import Embedded
@@ -64,7 +67,8 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
     visitor.extension(settings).init_app(app)
     app.before_request(visitor.resolve)
     app.before_request(own.resolve)
-    app.before_request(billing.resolve)
+    app.before_request(current.resolve)
+    app.before_request(banner.resolve)
     failures.register(app)
     refused.register(app)
     app.register_error_handler(Unauthorized, accounts.ask_to_log_in)
@@ -76,13 +80,20 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
         instructing.blueprint,
         presets.blueprint,
         attachments.blueprint,
+        billing.blueprint,
         conversations.blueprint,
         usage.blueprint,
         replies.blueprint,
         editing.blueprint,
         watching.blueprint,
+        leaving.blueprint,
+        admin_billing.blueprint,
     ):
         app.register_blueprint(blueprint)
+    if settings.billing:
+        from chat.billing import webhook  # brings the SDK
+
+        app.register_blueprint(webhook.blueprint)
     return app
 
 
@@ -99,7 +110,8 @@ def _set_up_templates(app: Quart) -> None:
         lambda: {
             "account": visitor.account(),
             "language": i18n.language(),
-            "nearly": billing.nearly,
+            "nearly": current.nearly,
+            "banner": banner.banner(),
         },
     )
 
@@ -134,6 +146,8 @@ def _set_up_parts(app: Quart, settings: Settings, said: Declared, clock: Clock) 
             opened.callback(asyncio.create_task(_sweep_forever(db, clock)).cancel)
             cleaning = Cleaning(db, files, clock)
             opened.callback(asyncio.create_task(cleaning.forever()).cancel)
+            if settings.billing:
+                app.extensions["selling"] = await _start_to_sell(app, opened)
             await generations.open()
             await catalog.start()
             closing.push_async_callback(opened.pop_all().aclose)
@@ -142,6 +156,20 @@ def _set_up_parts(app: Quart, settings: Settings, said: Declared, clock: Clock) 
     @app.after_serving
     async def close_parts() -> None:
         await closing.aclose()
+
+
+async def _start_to_sell(app: Quart, opened: AsyncExitStack) -> Selling:
+    """Only here the SDK of Stripe is imported: it has its weight."""
+    from chat.billing.gateway import Gateway
+    from chat.billing.worker import Worker
+
+    found: Parts = app.extensions["parts"]
+    gateway = Gateway(found.settings)
+    opened.push_async_callback(gateway.close)
+    worker = Worker(found.db, gateway, app.extensions["plans"], found.clock)
+    opened.push_async_callback(worker.close)
+    worker.start()
+    return Selling(gateway, worker)
 
 
 async def _sweep(db: Database, clock: Clock) -> None:

@@ -27,7 +27,13 @@ OWN = set(
     """accounts.show accounts.preferences accounts.password accounts.end_others
 attachments.add attachments.chips attachments.index conversations.default_model
 conversations.index replies.start usage.show keys.show keys.save
-keys.remove instructing.of_account instructing.save_of_account presets.index presets.add""".split()
+keys.remove instructing.of_account instructing.save_of_account presets.index presets.add
+billing.show billing.state billing.checkout billing.come_back billing.portal
+leaving.show leaving.delete""".split()
+)
+# Not there, for whoever is no administrator.
+ADMIN = set(
+    """admin_billing.show admin_billing.sync admin_billing.notices admin_billing.grants""".split()
 )
 THINGS: dict[str, dict[str, str]] = {  # with a form that would do something to one's own
     "accounts.end_session": {},
@@ -173,7 +179,7 @@ async def belongings(site: Site, person: Person) -> dict[str, list[dict[str, Any
 def test_every_route_is_classified(site: Site) -> None:
     routes = {rule.endpoint for rule in site.app.url_map.iter_rules()}
 
-    assert routes == PUBLIC | OWN | THINGS.keys()
+    assert routes == PUBLIC | OWN | ADMIN | THINGS.keys()
 
 
 def test_whatever_takes_an_id_is_somebody_s(site: Site) -> None:
@@ -206,7 +212,7 @@ async def test_eve_cannot_tell_ada_s_from_what_is_not_there(
 
 
 @pytest.mark.parametrize("shape", ["page", "fragment"])
-@pytest.mark.parametrize("endpoint", sorted(OWN | THINGS.keys()))
+@pytest.mark.parametrize("endpoint", sorted(OWN | ADMIN | THINGS.keys()))
 async def test_whoever_is_not_signed_in_is_asked_to(
     site: Site, ada: Person, nobody: Person, hers: Things, endpoint: str, shape: str
 ) -> None:
@@ -226,6 +232,20 @@ async def test_whoever_is_not_signed_in_is_asked_to(
             assert not any(word in asked.text for word in SECRETS)
             assert hers.anonymous(asked.text) == absent.text
     assert await belongings(site, ada) == before
+
+
+@pytest.mark.parametrize("endpoint", sorted(ADMIN))
+async def test_what_is_about_everybody_is_not_there_for_others(
+    site: Site, eve: Person, endpoint: str
+) -> None:
+    nowhere = await eve.get("/no-such-page")
+    for rule in rules(site, endpoint):
+        for method in methods(rule):
+            form = {"email": eve.email, "plan": "pro"} if method == "POST" else None
+            answer = await ask(eve, method, str(rule.rule), data=form)
+
+            assert answer.status == 404
+            assert method == "HEAD" or answer.text == nowhere.text
 
 
 async def test_eve_finds_nothing_of_ada_s(eve: Person, hers: Things) -> None:
@@ -272,7 +292,7 @@ async def test_reading_changes_nothing(site: Site, ada: Person, hers: Things) ->
     for rule in site.app.url_map.iter_rules():
         if "GET" in (rule.methods or ()) and rule.endpoint != "assets.show":
             answer = await ask(ada, "GET", hers.path(rule))
-            assert answer.status in (200, 303), rule
+            assert answer.status in ((404,) if rule.endpoint in ADMIN else (200, 303)), rule
     assert await belongings(site, ada) == before
 
 

@@ -3,8 +3,9 @@
 import ast
 from pathlib import Path
 
-ORDER = """errors settings providers db backup web log accounts keys billing attachments
-instructions conversations usage replies admin app listener server reload __main__""".split()
+ORDER = """errors checks settings providers db backup web log accounts keys billing attachments
+instructions conversations usage replies leaving admin app listener server reload
+__main__""".split()
 
 
 def imports(path: Path) -> set[str]:

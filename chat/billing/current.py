@@ -1,14 +1,13 @@
 """The plan of whoever sent this request, and how much of it is used."""
 
 from dataclasses import dataclass
-from typing import cast
 
-from quart import current_app, g, request
+from quart import g, request
 
 from chat.accounts import visitor
 from chat.billing import allowance
 from chat.billing.access import Access, access
-from chat.billing.plans import Plans
+from chat.billing.parts import current_plans
 from chat.billing.refusals import Meter, ModelNotInPlan, QuotaExceeded, Refusal, Shortage
 from chat.keys import own
 from chat.providers.domain import Model
@@ -29,10 +28,6 @@ class Standing:
 
     access: Access
     meters: tuple[Meter, ...] = ()
-
-
-def current_plans() -> Plans:
-    return cast(Plans, current_app.extensions["plans"])
 
 
 async def resolve() -> None:

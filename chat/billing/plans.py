@@ -116,7 +116,7 @@ def plans(settings: Settings) -> Plans:
     path = settings.plans_file
     if path is None:
         made = _priced(BUILT_IN, settings) if _sells(settings) else (UNLIMITED,)
-        return _plans(made[0], GRACE, made)
+        return _plans(made[0], GRACE, made, sells=_sells(settings))
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except (OSError, ValueError, RecursionError) as error:
@@ -181,7 +181,8 @@ class _Reader:
         priced = _priced(made, self._settings)
         self._check_prices(priced)
         first = next((plan for plan in priced if plan.key == default), UNLIMITED)
-        return _plans(first, GRACE if grace is None else grace, priced)
+        sells = _sells(self._settings)
+        return _plans(first, GRACE if grace is None else grace, priced, sells=sells)
 
     def mistake(self, where: str, sentence: str) -> None:
         self.mistakes.append(f"{self._path}: {where and f'[{where}] '}{sentence}")
@@ -242,9 +243,10 @@ def _sells(settings: Settings) -> bool:
     )
 
 
-def _plans(default: Plan, grace: int, made: Sequence[Plan]) -> Plans:
+def _plans(default: Plan, grace: int, made: Sequence[Plan], *, sells: bool) -> Plans:
     by_key = {plan.key: plan for plan in made}
-    return Plans(default, grace, by_key, {plan.price: plan for plan in made if plan.price})
+    sold = {plan.price: plan for plan in made if plan.price} if sells else {}
+    return Plans(default, grace, by_key, sold)
 
 
 def _priced(made: Iterable[Plan], settings: Settings) -> tuple[Plan, ...]:

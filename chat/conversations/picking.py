@@ -10,6 +10,7 @@ from quart import url_for
 
 from chat.accounts import visitor
 from chat.billing import current as billing
+from chat.billing.parts import current_plans
 from chat.billing.plans import Plan, Plans
 from chat.conversations.domain import Conversation
 from chat.keys import own
@@ -155,7 +156,7 @@ def _likely(*ids: str) -> Group:
 
 
 def _everything(offer: Offer) -> Markup:
-    return _all(offer, language(), billing.current_plans(), billing.standing().access.plan)
+    return _all(offer, language(), current_plans(), billing.standing().access.plan)
 
 
 def _shown(offer: Offer, mine: tuple[Group, ...], chosen: Model) -> Markup:
@@ -208,7 +209,7 @@ def _lock(model: Model) -> str:
     """The plan that has a model which this visitor's has not; '' when it may be asked."""
     if billing.allowed(model):
         return ""
-    holder = billing.current_plans().holder(model)
+    holder = current_plans().holder(model)
     return gettext(holder.name) if holder else gettext("Locked")
 
 

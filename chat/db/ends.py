@@ -39,6 +39,13 @@ TABLES = (  # each after those that it refers to; a test compares them with the 
     Table("conversation_instructions", ("conversation_id",)),
     Table("presets", ("id",)),
     Table("own_keys", ("account_id", "provider")),
+    Table("billing_accounts", ("account_id",), blank=("lease_until",)),  # nobody reads for a copy
+    Table("billing_subscriptions", ("subscription_id",)),
+    Table("billing_invoices", ("invoice_id",)),
+    Table("billing_checkouts", ("attempt_id",)),
+    Table("stripe_events", ("event_id",)),
+    Table("billing_notices", ("notice_key",)),
+    Table("billing_cursor", ("id",)),
 )
 
 

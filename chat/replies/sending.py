@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 from chat.accounts import visitor
 from chat.attachments.intake import form_with_files, to_be_sent
 from chat.billing import current as billing
+from chat.billing.parts import current_plans
 from chat.billing.refusals import REFUSALS
 from chat.conversations.domain import Conversation
 from chat.conversations.picking import picker
@@ -125,7 +126,7 @@ def _start(started: Started, model: Model, account_id: str) -> None:
 
 def _limits() -> Limits:
     settings = current_settings()
-    plans = billing.current_plans()
+    plans = current_plans()
     return Limits(at_once=settings.limit_replies, a_minute=settings.limit_sends, plans=plans)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from babel.dates import format_date, format_datetime, format_skeleton, format_time, get_month_names
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal, get_currency_precision
 
 from chat.web.i18n import gettext, locale
 
@@ -52,6 +52,13 @@ def money(micro: int, figures: int = 2, least: int = 2) -> str:
     pattern.frac_prec = (decimals, decimals)
     dollars = Decimal(micro).scaleb(-6)
     return str(pattern.apply(dollars, locale(), currency="USD", currency_digits=False))
+
+
+def price(minor: int, currency: str) -> str:
+    """An amount of a currency's smallest unit, in that currency."""
+    code = currency.upper()
+    value = Decimal(minor).scaleb(-get_currency_precision(code))
+    return format_currency(value, code, locale=locale())
 
 
 def age(milliseconds: int, now: int) -> str:

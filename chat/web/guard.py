@@ -52,6 +52,7 @@ def guarded(
         trusted_proxies=settings.trusted_proxies,
         secure=settings.secure,
         origin=origin_of(settings.public_url) if settings.public_url_given else "",
+        forms=origin_of(settings.stripe_api_base) if settings.stripe_api_base else "",
     )
 
 
@@ -61,8 +62,8 @@ class Guard:
     `body_limit(path)` is in bytes; `file_limit(path)` too, of a form that brings files, 0 where
     none are taken: such a body may be slow, and never silent. `allowed_host(name, path)` gets the
     Host without its port; `origin` is PUBLIC_URL's, empty means the origin that the Host names;
-    `exempt` are paths whose writes carry their own proof; `patience` is the seconds a body may
-    take before its pace counts.
+    `exempt` are paths whose writes carry their own proof; `forms` is one more origin that forms may
+    lead to; `patience` is the seconds a body may take before its pace counts.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Guard:
         trusted_proxies: int,
         secure: bool,
         origin: str = "",
+        forms: str = "",
         exempt: Container[str] = EXEMPT,
         patience: float = 30.0,
     ) -> None:
@@ -87,7 +89,7 @@ class Guard:
         self._origin = origin
         self._exempt = exempt
         self._patience = patience
-        self._headers = [*security_headers(secure), (b"cache-control", b"no-store")]
+        self._headers = [*security_headers(secure, forms), (b"cache-control", b"no-store")]
         self._ids = itertools.count(1)
         self._leaving: set[asyncio.Task[None]] = set()
 

@@ -36,6 +36,7 @@ class Templates:
             moment=filters.moment,
             money=filters.money,
             number=filters.number,
+            price=filters.price,
             short_day=filters.short_day,
         )
         self._environment.globals.update(

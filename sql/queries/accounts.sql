@@ -34,6 +34,11 @@ UPDATE accounts
    SET role = :role
  WHERE email_key = :email_key;
 
+-- name: delete
+-- Everything of theirs goes with it.
+DELETE FROM accounts
+ WHERE id = :account_id;
+
 -- name: begin_session
 INSERT INTO sessions (id, hash, account_id, user_agent, created_at, seen_at)
 VALUES (:id, :hash, :account_id, :user_agent, :now, :now);

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page
 
-from tests.billing.conftest import plans_file
+from tests.allowance.conftest import plans_file
 from tests.browser.chromium import BOX, answered, send
 from tests.browser.conftest import WindowMaker
 from tests.conftest import ON_SQLITE, SiteMaker

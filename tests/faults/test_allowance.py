@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from tests import upstream as upstreams
-from tests.billing.conftest import plans_file
+from tests.allowance.conftest import plans_file
 from tests.faults.installation import Installation, Sent, new_form
 from tests.rows import until
 from tests.upstream import Answer

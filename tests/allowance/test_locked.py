@@ -4,8 +4,8 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.billing.conftest import PlannedSite
-from tests.billing.test_quota import STRIPE
+from tests.allowance.conftest import PlannedSite
+from tests.allowance.test_quota import STRIPE
 from tests.conversations.test_picker import file_of, offering
 from tests.people import Answer as Page
 from tests.people import Person, conversation_of, reply_of

@@ -15,8 +15,8 @@ from chat.billing.plans import Plan
 from chat.billing.refusals import Meter, QuotaExceeded
 from chat.db.database import Transaction
 from chat.providers.domain import Model
-from tests.billing.conftest import Books
-from tests.billing.test_windows import at
+from tests.allowance.conftest import Books
+from tests.allowance.test_windows import at
 
 TINY = Model("m/tiny", "m", "tiny", max_output=1_000)
 HUGE = Model("m/huge", "m", "huge", max_output=128_000)

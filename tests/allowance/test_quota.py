@@ -12,8 +12,8 @@ from chat.billing import current
 from chat.billing.plans import plans
 from chat.settings import read
 from chat.web.templating import render
-from tests.billing.conftest import Books, PlannedSite, plans_file
-from tests.billing.test_windows import at
+from tests.allowance.conftest import Books, PlannedSite, plans_file
+from tests.allowance.test_windows import at
 from tests.people import Answer as Page
 from tests.people import Person, conversation_of, reply_of
 from tests.raw import ask
