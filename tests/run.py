@@ -11,7 +11,7 @@ from typing import IO
 
 Run = tuple[subprocess.Popen[bytes], IO[bytes]]  # and what it says
 PYTEST = [sys.executable, "-m", "pytest"]
-APART = (("tests/faults",), ("tests/web", "tests/providers", "tests/db"))
+APART = (("tests/faults",), ("tests/web", "tests/providers", "tests/db", "tests/stripe"))
 
 
 def main() -> int:

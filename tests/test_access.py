@@ -100,7 +100,7 @@ class Things:
         return text
 
 
-NOTHING = Things(*[ABSENT] * 7)
+NOTHING = Things(*[ABSENT] * 8)
 
 
 @pytest.fixture(scope="module")
