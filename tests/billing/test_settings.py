@@ -32,7 +32,7 @@ def test_two_of_three_are_a_mistake(missing: str) -> None:
         ("STRIPE_SECRET_KEY", "pk_test_0123456789"),
         ("STRIPE_SECRET_KEY", "sk_test_0123456789 x"),
         ("STRIPE_WEBHOOK_SECRET", "secret_0123456789"),
-        ("STRIPE_WEBHOOK_SECRET", "whsec_short"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_two words"),
         ("STRIPE_WEBHOOK_SECRET", f"{SECRET},"),
         ("STRIPE_PRICE_ID", "19.00"),
         ("STRIPE_API_BASE", "https://api.stripe.com"),
