@@ -127,7 +127,7 @@ async def test_s019_what_could_run_is_only_downloaded(
 
 
 async def test_plain_text_is_shown_as_text(person: Person) -> None:
-    answer = await person.get(f"/attachments/{await uploaded(person, 'a.html', b'plain words')}")
+    answer = await person.get(f"/attachments/{await uploaded(person, 'a.txt', b'1 < 2 and words')}")
 
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert answer.headers["Content-Disposition"].startswith("inline;")
