@@ -50,19 +50,21 @@ class Settings:
 
     data: Path
     uploads: Uploads
-    database_url: str
+    database_url: str = field(repr=False)
     host: str
     port: int
     public_url: str
     public_url_given: bool
-    secret_key: str  # empty: made once and kept in the data folder (`secret_key()` below)
-    openai_api_key: str
+    secret_key: str = field(
+        repr=False
+    )  # empty: made once and kept in the data folder (`secret_key()` below)
+    openai_api_key: str = field(repr=False)
     openai_base_url: str
-    anthropic_api_key: str
+    anthropic_api_key: str = field(repr=False)
     anthropic_base_url: str
-    gemini_api_key: str
+    gemini_api_key: str = field(repr=False)
     gemini_base_url: str
-    openrouter_api_key: str
+    openrouter_api_key: str = field(repr=False)
     ollama_host: str
     models_file: Path | None  # more endpoints, and what is said of models (`providers/declared.py`)
     plans_file: Path | None  # what accounts may use, and what that costs (`billing/plans.py`)

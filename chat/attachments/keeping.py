@@ -6,7 +6,8 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from quart import current_app
@@ -42,10 +43,8 @@ class Arriving:
         self._room = room
         self._waiting: list[bytes] = []
         self._hash = hashlib.sha256()
-        try:
+        with _room_needed():
             handle, path = tempfile.mkstemp(dir=made_folder(folder))
-        except OSError as error:
-            raise unkept() from error
         self.path = Path(path)
         self._file = os.fdopen(handle, "wb", buffering=0)
 
@@ -73,10 +72,8 @@ class Arriving:
 
     async def _flush(self) -> None:
         pieces, self._waiting = self._waiting, []
-        try:
+        with _room_needed():
             await on_disk(self._write, pieces)
-        except OSError as error:
-            raise unkept() from error
 
     def _write(self, pieces: list[bytes]) -> None:
         for piece in pieces:
@@ -101,7 +98,8 @@ class Files:
 
         What is known already is read and written once more: nobody can tell by the time it takes.
         """
-        beside = Path(await on_disk(tempfile.mkdtemp, dir=self.folder))
+        with _room_needed():
+            beside = Path(await on_disk(tempfile.mkdtemp, dir=self.folder))
         try:
             found = await reading.read(arrived.path, arrived.name, beside)
             pictures = _pictures(found)
@@ -153,6 +151,15 @@ def too_large(name: str, most: int) -> TooLarge:
         name=name,
         limit=amount,
     )
+
+
+@contextmanager
+def _room_needed() -> Iterator[None]:
+    """Unavailable when the disk gives none."""
+    try:
+        yield
+    except OSError as error:
+        raise unkept() from error
 
 
 def _pictures(found: Reading) -> dict[str, Path]:

@@ -1,5 +1,6 @@
 """The plan of whoever sent this request, and how much of it is used."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quart import g, request
@@ -16,7 +17,7 @@ from chat.web.current import current_catalog, current_db, current_settings, now
 from chat.web.failures import sentence
 
 # Where a composer, a picker or the limits of files are asked for.
-SHOWING = ("conversations", "replies", "editing", "watching", "attachments")
+SHOWING = "conversations presets replies editing watching attachments".split()
 WITHOUT = ("watching.stream", "replies.show", "conversations.older", "attachments.show")
 NEARLY = 0.8  # of a limit, from which on the composer shows it
 OTHERS = 3  # models that a refusal offers
@@ -92,7 +93,7 @@ def lock(model: Model) -> ModelNotInPlan:
     return ModelNotInPlan(model, current_plans().holder(model))
 
 
-def shortage(error: Refusal, text: str = "") -> Shortage:
+def shortage(error: Refusal, kept: Sequence[tuple[str, str]] = ()) -> Shortage:
     """What a refusal shows, and leads on to."""
     higher = current_plans().higher(standing().access.plan)
     sells = bool(current_settings().stripe_secret_key)
@@ -102,7 +103,7 @@ def shortage(error: Refusal, text: str = "") -> Shortage:
         models=_others(error),
         upgrade=higher.name if higher and sells else "",
         place=error.place,
-        text=text,
+        kept=kept,
     )
 
 

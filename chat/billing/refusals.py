@@ -94,8 +94,8 @@ REFUSALS = (QuotaExceeded, ModelNotInPlan)
 class Shortage:
     """A refusal as it is shown. `models`: some that still work; `upgrade`: a plan to buy, or ''.
 
-    `place`: the conversation that goes on with one of them, '' for a new one; `text`: what was
-    typed, where the page does not hold it.
+    `place`: the conversation that goes on with one of them, '' for a new one; `kept`: names and
+    values of what was in the form, where the page does not hold it.
     """
 
     sentence: str
@@ -103,7 +103,7 @@ class Shortage:
     models: Sequence[Model]
     upgrade: str
     place: str = ""
-    text: str = ""
+    kept: Sequence[tuple[str, str]] = ()
 
 
 def _spent(meter: Meter, wanted: int) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from quart import url_for
+from werkzeug.datastructures import MultiDict
 
 from chat.attachments.domain import Attachment, Limits
 from chat.attachments.intake import limits
@@ -61,6 +62,13 @@ class Edit:
 
 def edit(message_id: str, text: str, models: tuple[tuple[str, str], ...] = ()) -> Edit:
     return Edit(message_id, text, secrets.token_hex(16), models)
+
+
+def kept(form: MultiDict[str, str], chips: Sequence[Attachment]) -> list[tuple[str, str]]:
+    """Names and values of what a refused form held, for a form that leads back to it."""
+    fields = [(name, form.get(name, "")) for name in ("text", "preset", "parent")]
+    fields += [("attachment", chip.id) for chip in chips]
+    return [field for field in fields if field[1]]
 
 
 def composer(conversation: Conversation | None, last: Message | None = None) -> Composer:

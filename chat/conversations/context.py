@@ -55,6 +55,11 @@ def room(model: Model, measure: Measure, system: int = 0) -> int:
     return max(0, whole - answer - min(whole // 20 + 200, whole // 8) - system)
 
 
+def fits(history: Sequence[Message], model: Model, measure: Measure, system: int = 0) -> float:
+    """Tokens of our estimate that the turns may have; `system` as in `room`."""
+    return room(model, measure, system) / ratio(history, model, measure)
+
+
 def ratio(history: Sequence[Message], model: Model, measure: Measure) -> float:
     """What this conversation showed last, where it did: languages differ more than models."""
     for message in reversed(history):
@@ -85,13 +90,13 @@ def part(
     """
     besides = more or {}
     sizes = [tokens(message) + besides.get(message.id, 0) for message in history]
-    fits = room(model, measure, system) / ratio(history, model, measure)
-    fits = min(fits, most or fits)
+    there = fits(history, model, measure, system)
+    there = min(there, most or there)
     first = begun(history, model)
-    if sum(sizes[first:]) > fits:
+    if sum(sizes[first:]) > there:
         starts = [at for at in range(first + 1, len(history)) if history[at].role == "user"]
         least = max(starts, default=first)
-        roomy = (at for at in starts if sum(sizes[at:]) <= fits * KEPT)
+        roomy = (at for at in starts if sum(sizes[at:]) <= there * KEPT)
         first = next(roomy, least)
     return Part(first, sum(sizes[first:]))
 

@@ -38,6 +38,7 @@ TROUBLE = {
         N_("The model used up its limit before it wrote anything. Retry, or try another model."),
         OTHER,
     ),
+    "away": (N_("What this answer needs cannot be read at the moment. Retry in a while."), ""),
     "internal": (N_("Something broke on our side. Retry."), ""),
     "interrupted": (N_("The answer was interrupted by a restart. What had arrived is kept."), ""),
     "stopped": (N_("You stopped this answer."), ""),

@@ -5,9 +5,11 @@ from typing import Any
 
 from quart import Blueprint, request, url_for
 from quart_auth import login_required
+from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
 from chat.accounts.repository import AccountRepository
+from chat.attachments.intake import waiting
 from chat.attachments.keeping import current_files
 from chat.conversations.domain import Conversation
 from chat.conversations.picking import Picker, picker
@@ -53,8 +55,8 @@ async def default_model() -> Answer:
     model = await _chosen_model()
     await AccountRepository(current_db()).set_model(visitor.account_id(), model)
     shown = picker(None, model)
-    if (text := await _typed()) and not partial():
-        return await _with_text("conversations/new.html", text, fresh() | {"picker": shown})
+    if await _held() and not partial():
+        return await _with_form("conversations/new.html", fresh() | {"picker": shown})
     return await changed("conversations/_switched.html", page=url_for(".new"), picker=shown)
 
 
@@ -112,8 +114,9 @@ async def model(conversation_id: str) -> Answer:
     """What the next message will use."""
     chosen = await _chosen_model()
     conversation = await conversations().set_model(conversation_id, visitor.account_id(), chosen)
-    if (text := await _typed()) and not partial():
-        return await _with_text("conversations/show.html", text, await whole(conversation))
+    if (held := await _held()) and not partial():
+        context = await whole(conversation, at=held.get("parent", ""))
+        return await _with_form("conversations/show.html", context)
     shown = replace(picker(conversation), left_out=await left_out(conversation))
     return await changed("conversations/_switched.html", page=_url(conversation_id), picker=shown)
 
@@ -159,13 +162,16 @@ async def _header(conversation: Conversation) -> Answer:
     )
 
 
-async def _typed() -> str:
+async def _held() -> MultiDict[str, str] | None:
     """What a refused form held, when another model was chosen without scripts."""
-    return str((await request.form).get("text", ""))
+    form: MultiDict[str, str] = await request.form
+    return form if form.get("text") else None
 
 
-async def _with_text(template: str, text: str, context: dict[str, Any]) -> Answer:
-    context["composer"] = replace(context["composer"], text=text)
+async def _with_form(template: str, context: dict[str, Any]) -> Answer:
+    form = await request.form
+    text, preset = form.get("text", ""), form.get("preset", "")
+    context["composer"] = context["composer"].refused(text, "", "", preset, await waiting())
     return await page(template, history=await history(), **context)
 
 

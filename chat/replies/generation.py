@@ -160,6 +160,9 @@ class Generation:
             came = self._size > self._had or self._thinking.bytes
             broken = error.kind == "network" and came
             return self._failed("truncated" if broken else error.kind)
+        if isinstance(error, Unavailable):  # our own files or rows, as it was prepared
+            log.warning("reply %s cannot be asked for: %s", self.live.reply_id, error)
+            return self._failed("away")
         if isinstance(error, TimeoutError):
             return Ending("complete", "too_long")
         log.error("reply %s failed", self.live.reply_id, exc_info=error)

@@ -1,21 +1,24 @@
 """What files add to a prompt: texts in front of what was written, images beside it."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from chat.attachments.domain import Attachment
 from chat.attachments.prompting import Document, documents, unseen
 from chat.attachments.store import Store, content
-from chat.conversations.context import Measure, room
+from chat.conversations.context import Measure, fits, room
 from chat.conversations.domain import Message
 from chat.providers.domain import Image, Model
-from chat.providers.tokens import counted
+from chat.providers.tokens import counted, estimate
 
 SHARE = 0.6  # of a prompt's room that the files of one message may have
-CHARACTERS_OF_A_TOKEN = 3  # errs on the safe side for most languages
+MOST_OF_A_TOKEN = 8  # characters: more than in any language
+TRIES = 4  # at a length that has so many tokens; each comes closer
 TOKENS_OF_AN_IMAGE = 1_300
 MOST_IMAGES, MOST_BYTES = 20, 20_000_000  # of a prompt: the newest
+Reader = Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[Attachment]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +34,53 @@ class Material:
         return counted(f"files {message_id}", self.text) + TOKENS_OF_AN_IMAGE * len(self.images)
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much a model takes, in tokens of our estimate: all of a prompt, the files of a message.
+
+    The latter moves seldom: the same files give the same text, and the next prompt begins as the
+    last one did.
+    """
+
+    whole: float
+    files: int
+
+    @classmethod
+    def of(
+        cls, history: Sequence[Message], model: Model, measure: Measure, system: int, most: int
+    ) -> "Scale":
+        """`system`: tokens before the turns; `most`: of our estimate, 0 for what there is room."""
+        there = room(model, measure, system)
+        whole = fits(history, model, measure, system)
+        steady = there / max(1.0, measure.ratio * 2 // 1 / 2)
+        files = min(steady, most or steady) * SHARE
+        return cls(min(whole, most or whole), int(files))
+
+
 async def gathered(
     history: Sequence[Message],
     files: Mapping[str, Sequence[Attachment]],
     model: Model,
-    measure: Measure,
+    scale: Scale,
     store: Store,
+    read: Reader,
 ) -> dict[str, Material]:
     """By message, what the files of a history are to this model. Unavailable without the store.
 
-    The same files and the same room give the same text: the next prompt begins as this one did.
+    `files` need no texts: those are read, newest first, as long as there is room for them. What is
+    before that is not sent.
     """
-    most = int(room(model, measure) * SHARE * CHARACTERS_OF_A_TOKEN)
-    images = await _images(_shown(history, files), store) if model.sees else {}
-    return {
-        message.id: _material(files[message.id], model, most, images)
-        for message in history
-        if message.id in files
-    }
+    most = max(1, min(MOST_IMAGES, scale.files // TOKENS_OF_AN_IMAGE))
+    images = await _images(_shown(history, files), store, most) if model.sees else {}
+    found: dict[str, Material] = {}
+    left = scale.whole
+    for message in reversed(history):
+        if message.id in files and left > 0:
+            whole = (await read([message.id])).get(message.id, ())
+            made = await asyncio.to_thread(_material, whole, model, scale.files, images)
+            found[message.id] = made
+            left -= made.tokens(message.id)
+    return found
 
 
 def _material(
@@ -56,9 +88,22 @@ def _material(
 ) -> Material:
     pictures = [file for file in files if _names(file)]
     blind = [file.name for file in pictures if file.kind == "image" and not model.sees]
-    text, cut = documents([_document(file) for file in files if _told(file, model)], most)
+    text, cut = _fitting([_document(file) for file in files if _told(file, model)], most)
     sent = tuple(image for file in pictures for image in images.get(file.id, ()))
-    return Material(text + unseen(blind), sent, cut or any(file.cut for file in files))
+    missed = model.sees and any(file.id not in images for file in pictures)
+    return Material(text + unseen(blind), sent, cut or missed or any(file.cut for file in files))
+
+
+def _fitting(files: Sequence[Document], most: int) -> tuple[str, bool]:
+    """At most so many tokens, however many characters that are in their language."""
+    room = most * MOST_OF_A_TOKEN
+    for _ in range(TRIES):
+        text, cut = documents(files, room)
+        size = estimate(text)
+        if size <= most:
+            break
+        room = len(text) * most // size
+    return text, cut
 
 
 def _told(file: Attachment, model: Model) -> bool:
@@ -95,7 +140,9 @@ def _shown(
     return found
 
 
-async def _images(files: Sequence[Attachment], store: Store) -> dict[str, tuple[Image, ...]]:
+async def _images(
+    files: Sequence[Attachment], store: Store, most: int
+) -> dict[str, tuple[Image, ...]]:
     found: dict[str, tuple[Image, ...]] = {}
     count = size = 0
     for file in files:
@@ -106,7 +153,7 @@ async def _images(files: Sequence[Attachment], store: Store) -> dict[str, tuple[
                     Image(file.pictures[name], await content(store, f"{file.file}.{name}"))
                 )
         count, size = count + len(images), size + sum(len(image.data) for image in images)
-        if count > MOST_IMAGES or size > MOST_BYTES:
+        if count > most or size > MOST_BYTES:
             break
         found[file.id] = tuple(images)
     return found

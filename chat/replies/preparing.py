@@ -2,9 +2,11 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 from chat.attachments.keeping import current_files
 from chat.attachments.repository import AttachmentRepository
+from chat.conversations.context import fits
 from chat.conversations.domain import Message
 from chat.conversations.measures import current_measures
 from chat.instructions.repository import InstructionRepository
@@ -12,8 +14,8 @@ from chat.keys import own
 from chat.providers.domain import Model, Provider
 from chat.replies.domain import Started
 from chat.replies.generation import Preparation
-from chat.replies.material import gathered
-from chat.replies.prompt import SMALLER, Asked, Overflow, build, longest_echo
+from chat.replies.material import Scale, gathered
+from chat.replies.prompt import SMALLER, Asked, Overflow, before, build, longest_echo
 from chat.replies.repository import ReplyRepository
 from chat.web.current import current_db
 
@@ -25,7 +27,7 @@ def preparation(started: Started, model: Model, account_id: str) -> Preparation:
     provider, measures, db = own.provider(model), current_measures(), current_db()
     stored = ReplyRepository(db)
     instructed, attachments = InstructionRepository(db), AttachmentRepository(db)
-    store = current_files().store
+    store, read = current_files().store, partial(attachments.of_messages, account_id)
 
     async def prepare(overflow: Overflow | None) -> tuple[Provider, Asked]:
         history: list[Message] = [started.question]
@@ -34,13 +36,16 @@ def preparation(started: Started, model: Model, account_id: str) -> Preparation:
             history = await stored.history(started, account_id)
             echoes = await stored.echoes(started, account_id, longest_echo(model))
         told = await instructed.of_both(started.conversation.id, account_id)
-        if overflow:
+        system = await asyncio.to_thread(before, told.system)
+        if overflow and overflow.tokens <= fits(history, model, measures.of(model), system):
             await measures.overflowed(model, overflow.words)
         most = int(overflow.tokens * SMALLER) if overflow else 0
         measure = measures.of(model)
         asking = [message.id for message in history if message.role == "user"][-MOST_WITH_FILES:]
-        files = await attachments.of_messages(account_id, asking)
-        materials = await gathered(history, files, model, measure, store) if files else {}
+        materials = {}
+        if files := await read(asking, texts=False):
+            scale = Scale.of(history, model, measure, system, most)
+            materials = await gathered(history, files, model, scale, store, read)
         built = await asyncio.to_thread(
             build,
             history,

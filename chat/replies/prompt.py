@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from chat.conversations.context import LARGEST_WINDOW, Measure, part, ratio, room
+from chat.conversations.context import LARGEST_WINDOW, Measure, fits, part, room
 from chat.conversations.domain import Message
 from chat.providers.domain import Model, Prompt, Turn
 from chat.providers.tokens import OF_A_TURN, estimate
@@ -54,17 +54,17 @@ def build(
     the ids of their messages; `materials`: what files add to messages. `most`: tokens of our
     estimate, 0 for what the window takes.
     """
-    before = estimate(system) + OF_A_TURN if system else 0
+    first = before(system)
     told, files = echoes or {}, materials or {}
     more = {message_id: len(echo) // BYTES_PER_TOKEN for message_id, echo in told.items()}
     more |= {message_id: file.tokens(message_id) for message_id, file in files.items()}
-    found = part(history, model, measure, system=before, more=more, most=most)
+    found = part(history, model, measure, system=first, more=more, most=most)
     sent = [message for message in history[found.first :] if message.text]
     turns = [_turn(message, told, files) for message in sent]
-    tokens = found.tokens + before
+    tokens = found.tokens + first
     if turns and turns[-1].role == "assistant":
-        fits = int(room(model, measure, before) / ratio(history, model, measure))
-        cut = _end_of(turns[-1], min(fits, most or fits) * BYTES_PER_TOKEN // 2)
+        there = int(fits(history, model, measure, first))
+        cut = _end_of(turns[-1], min(there, most or there) * BYTES_PER_TOKEN // 2)
         tokens -= estimate(turns[-1].text[: len(turns[-1].text) - len(cut.text)])
         turns[-1] = cut
     while len(turns) > 1 and turns[0].role == "assistant":
@@ -74,6 +74,11 @@ def build(
     questions = [message.id for message in sent if message.role == "user"]
     shortened = bool(questions) and files.get(questions[-1], NOTHING).cut
     return Asked(Prompt(model=model, turns=tuple(turns), system=system), since, tokens, shortened)
+
+
+def before(system: str) -> int:
+    """Tokens of what stands before the turns."""
+    return estimate(system) + OF_A_TURN if system else 0
 
 
 def longest_echo(model: Model) -> int:

@@ -15,7 +15,7 @@ from chat.accounts import visitor
 from chat.attachments.intake import waiting
 from chat.billing import current as billing
 from chat.billing.refusals import REFUSALS, Refusal
-from chat.conversations.composing import composer
+from chat.conversations.composing import composer, kept
 from chat.conversations.picking import picker
 from chat.conversations.views import (
     column,
@@ -69,7 +69,8 @@ async def send(conversation_id: str) -> Answer:
     except ChatError as error:
         if partial():
             raise
-        return await _refused(error, "conversations/show.html", await whole(conversation))
+        at = "" if isinstance(error, NotFound) else (await request.form).get("parent", "")
+        return await _refused(error, "conversations/show.html", await whole(conversation, at=at))
     return await changed(
         "replies/_sent.html",
         page=_anchor(started),
@@ -153,11 +154,11 @@ async def _again(started: Started, last: bool) -> Answer:
 async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> Answer:
     """The page that the form was on, with everything typed in it, and the reason."""
     form = await request.form
-    text, said, code = form.get("text", ""), sentence(error), error.code
+    chips, said, code = await waiting(), sentence(error), error.code
     if isinstance(error, REFUSALS):
-        context["shortage"], said, code = billing.shortage(error, text), "", ""
+        context["shortage"], said, code = billing.shortage(error, kept(form, chips)), "", ""
     preset = "" if isinstance(error, NotFound) else form.get("preset", "")
-    refused = context["composer"].refused(text, said, code, preset, await waiting())
+    refused = context["composer"].refused(form.get("text", ""), said, code, preset, chips)
     model, *sides = form.getlist("model") or [""]
     context["composer"] = refused
     context["picker"] = picker(context.get("conversation"), model, sides)

@@ -20,6 +20,7 @@ from chat.web.i18n import gettext
 from chat.web.templating import render
 
 log = logging.getLogger(__name__)
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 STATUS: dict[type[ChatError], int] = {
     Invalid: 422,
     NotFound: 404,
@@ -86,9 +87,9 @@ async def _shown(status: int, message: str, code: str) -> Response:
 
 async def _typed() -> str:
     """What the person wrote: a refused form gives it back."""
-    if request.method != "POST" or request.mimetype != "application/x-www-form-urlencoded":
+    if request.method != "POST" or request.mimetype not in FORMS:
         return ""
     try:
         return str((await request.form).get("text", ""))
-    except HTTPException:
+    except (ChatError, HTTPException):
         return ""

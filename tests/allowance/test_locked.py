@@ -6,13 +6,19 @@ from pathlib import Path
 
 from tests.allowance.conftest import PlannedSite
 from tests.allowance.test_quota import STRIPE
+from tests.attachments.sending import form, post
+from tests.conftest import ON_SQLITE
 from tests.conversations.test_picker import file_of, offering
 from tests.people import Answer as Page
 from tests.people import Person, conversation_of, reply_of
+from tests.raw import ask
 from tests.rows import change, count, rows
 from tests.site import Site
 from tests.upstream import Answer, Upstream
 
+GRANT = """
+INSERT INTO billing_accounts (account_id, create_key, email, granted_plan, created_at)
+SELECT id, 'k', email, 'pro', 0 FROM accounts WHERE email = :email"""
 SMALL = 'models = ["openai/tiny", "*-small"]'
 
 
@@ -119,7 +125,7 @@ async def test_every_way_to_ask_it_is_refused_and_old_talks_stay_readable(
     assert len(upstream.asked) == asked
     assert await count(site, "messages", "conversation_id = :t", t=talk) == 2
     assert shown.words("[data-reply] [data-part=text]") == "Cut off"
-    assert shown.words("#picker > small") == "large is not part of your plan. Pro has it."
+    assert shown.words("#picker > small.problem") == "large is not part of your plan. Pro has it."
     (chosen,) = shown.html.select("#picker option[selected]")
     assert chosen["value"] == "openai/large"
     assert chosen.has_attr("disabled")
@@ -151,3 +157,53 @@ async def test_what_no_plan_has_names_none(
     assert page.one("#picker option[selected]")["value"] == "guide/guide"
     assert notice(refused) == "tiny is not part of your plan."
     assert not await rows(site, "SELECT id FROM messages")
+
+
+@ON_SQLITE
+async def test_in_a_preset_it_is_locked_for_those_alone_who_have_not_bought_it(
+    planned: PlannedSite, people: Callable[..., Person]
+) -> None:
+    site = await planned(SMALL, **STRIPE)
+    ada = await owner(site, people)
+    await ada.post("/presets", {"name": "Short", "model": "openai/large"})
+    free = await ada.get("/presets")
+    await change(site, GRANT, email=ada.email)
+    listed = await ada.get("/presets")
+    shown = await ada.get(str(listed.one(".sessions .quiet")["href"]))
+
+    large = "select[name=model] option[value='openai/large']"
+    assert free.one(large).has_attr("disabled")
+    assert not listed.one(large).has_attr("disabled")
+    assert shown.one(large).has_attr("selected") and not shown.one(large).has_attr("disabled")
+
+
+@ON_SQLITE
+async def test_another_model_is_chosen_and_everything_in_the_form_stays(
+    planned: PlannedSite, people: Callable[..., Person]
+) -> None:
+    ada = await owner(await planned(SMALL), people)
+    first = await ada.send("One")
+    await ada.watched(reply_of(first))
+    preset = {"name": "Short", "system": "Be short", "model": "", "temperature": ""}
+    await ada.post("/presets", preset)
+    listed = await ada.get("/presets")
+    own = str(listed.one(".sessions .quiet")["href"]).rpartition("/")[2]
+
+    for path, more in (
+        ("/conversations", {"preset": own}),
+        (f"{'/conversations/' + conversation_of(first)}/messages", {}),
+    ):
+        fields = {"text": "Read it", "model": "openai/large", "key": "k", **more}
+        refused = await post(ada, path, form([("a.txt", b"alpha")], **fields), partial=False)
+        assert refused.status == 403
+        offer = refused.one("[data-code] form")
+        kept = [(str(each["name"]), str(each["value"])) for each in offer.select("input")]
+        switched = await ask(
+            ada, "POST", str(offer["action"]), data=[*kept, ("model", "openai/tiny")]
+        )
+
+        assert switched.words("#composer textarea") == "Read it"
+        assert [each.text for each in switched.html.select("#composer .chip bdi")] == ["a.txt"]
+        assert [each["value"] for each in switched.html.select("#composer [name=preset]")] == list(
+            more.values()
+        )

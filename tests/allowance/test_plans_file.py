@@ -13,8 +13,8 @@ from tests.test_commands import Done, refused, run
 
 EXAMPLE = Path("chat/billing/plans.example.toml")
 STRIPE = {
-    "STRIPE_SECRET_KEY": "sk_test_1",
-    "STRIPE_WEBHOOK_SECRET": "whsec_1",
+    "STRIPE_SECRET_KEY": "sk_test_12345678",
+    "STRIPE_WEBHOOK_SECRET": "whsec_12345678",
     "STRIPE_PRICE_ID": "price_1",
 }
 FREE = 'default = "free"\n[plans.free]\n'
@@ -69,7 +69,8 @@ def test_the_example_is_what_is_built_in() -> None:
 
 def test_what_is_left_out_has_no_limit_and_the_default_comes_first(tmp_path: Path) -> None:
     text = '[plans.team]\nprice = "price_9"\nparallel = 9\n' + "[plans.free]\nwindow = 3600\n"
-    found = told(tmp_path, f'default = "free"\ngrace_days = 0\n{text}[plans.gift]\n')
+    sold = STRIPE | {"STRIPE_PRICE_ID": "price_9"}
+    found = told(tmp_path, f'default = "free"\ngrace_days = 0\n{text}[plans.gift]\n', **sold)
 
     assert found.by_key == {
         "free": Plan("free", "free", window=3_600),

@@ -22,8 +22,8 @@ from tests.site import Site
 from tests.upstream import Answer, Upstream
 
 STRIPE = {
-    "STRIPE_SECRET_KEY": "sk_test_1",
-    "STRIPE_WEBHOOK_SECRET": "whsec_1",
+    "STRIPE_SECRET_KEY": "sk_test_12345678",
+    "STRIPE_WEBHOOK_SECRET": "whsec_12345678",
     "STRIPE_PRICE_ID": "price_1",
 }
 BROKEN = Answer(status=401, error={"message": "no", "code": "invalid_api_key"})

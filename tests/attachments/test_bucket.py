@@ -13,11 +13,13 @@ from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
 from chat.attachments.cleaning import DAY, Cleaning
+from tests.attachments.made import encoded, scene
 from tests.attachments.sending import upload, uploaded
 from tests.conftest import ON_SQLITE, SiteMaker
-from tests.people import Person
-from tests.rows import count, until
+from tests.people import Person, reply_of
+from tests.rows import count, state, until
 from tests.test_commands import refused, run
+from tests.upstream import Upstream
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # boto's own
 DATA = bytes(range(256)) * 5_000
@@ -134,6 +136,33 @@ async def test_a_server_that_is_gone_is_said_and_one_that_is_back_goes_on(
     await Cleaning(site.db, files, lambda: clock() + 2 * DAY).sweep()
     digest = hashlib.sha256(b"meanwhile").hexdigest()
     assert shop.names() == sorted([f"files/{digest}", "files/readme"])
+
+
+@ON_SQLITE
+async def test_a_reply_that_needs_it_says_so_and_is_written_again_later(
+    shop: Shop,
+    make_site: SiteMaker,
+    people: Callable[..., Person],
+    upstream: Upstream,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "models.toml").write_text('[models."openai/tiny"]\nsees_images = true\n')
+    site = await make_site(MODELS_FILE=str(tmp_path / "models.toml"), **shop.env)
+    ada = people(site)
+    await ada.register()
+    chip = await uploaded(ada, "p.png", encoded(scene(), "PNG"))
+    shop.close()
+    sent = await ada.send("What is it?", attachment=chip)
+    await ada.watched(reply_of(sent))
+    failed = await ada.get(f"/replies/{reply_of(sent)}")
+    shop.open()
+    again = await ada.partial(f"/replies/{reply_of(sent)}/retry")
+    await ada.watched(reply_of(again))
+
+    assert failed.words(".outcome p").startswith("What this answer needs cannot be read")
+    assert failed.html.select(".outcome form")
+    assert await state(site, reply_of(again)) == "complete"
+    assert "image_url" in str(upstream.asked[-1])
 
 
 def test_a_backup_says_that_the_files_are_not_in_it(tmp_path: Path) -> None:

@@ -171,14 +171,16 @@ async def test_s029_many_small_files_are_bounded(
 async def test_a_full_disk_is_said_and_leaves_nothing(
     site: Site, ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("chat.attachments.store.os.replace", full)
-    answer = await upload(ada, ("a.txt", b"nowhere to go"))
+    for place in ("store.os.replace", "keeping.tempfile.mkdtemp", "keeping.tempfile.mkstemp"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"chat.attachments.{place}", full)
+            answer = await upload(ada, ("a.txt", b"nowhere to go"))
 
-    assert answer.status == 503
-    assert answer.headers["Retry-After"] == "5"
+        assert answer.status == 503, place
+        assert answer.headers["Retry-After"] == "5"
     mine = "account_id = (SELECT id FROM accounts WHERE email = :e)"
     assert await count(site, "attachments", mine, e=ada.email) == 0
     assert arriving(site) == []
