@@ -4,7 +4,10 @@ import asyncio
 import logging
 import random
 import secrets
+from collections.abc import Sequence
+from contextlib import suppress
 
+from chat.billing.access import LIVE
 from chat.billing.gateway import Gateway, Missing, Refused
 from chat.billing.mirroring import Lease, Mirroring, Reading, TakenOver
 from chat.billing.plans import Plans
@@ -112,16 +115,26 @@ class Syncing:
 
     async def _reading(self, account_id: str, gen: int, customer: str) -> Reading:
         """Checkouts come first: what one that is complete has made is then in the list."""
-        checkouts = {}
-        for row in await self._db.all(SQL["open_checkout"], account_id=account_id):
-            checkouts[row["attempt_id"]] = await self._checkout(row)
-        return Reading(
-            gen=gen,
-            customer=customer,
-            subscriptions=await self._gateway.subscriptions(customer),
-            invoices=await self._gateway.invoices(customer),
-            checkouts=checkouts,
-        )
+        rows = await self._db.all(SQL["open_checkout"], account_id=account_id)
+        checkouts = {row["attempt_id"]: await self._checkout(row) for row in rows}
+        found = await self._gateway.subscriptions(customer)
+        if any(each.status in LIVE for each in found):
+            checkouts |= await self._close(rows, checkouts)
+        invoices = await self._gateway.invoices(customer)
+        return Reading(gen, customer, found, invoices, checkouts)
+
+    async def _close(self, rows: Sequence[Row], checkouts: dict[str, str]) -> dict[str, str]:
+        """A tab that was left open must not sell a second subscription beside one from elsewhere.
+
+        What is paid at this moment is no longer open: an event says so.
+        """
+        closed = {}
+        for row in rows:
+            if row["session_id"] is not None and checkouts[row["attempt_id"]] == "open":
+                with suppress(Refused):
+                    await self._gateway.expire_checkout(row["session_id"])
+                    closed[row["attempt_id"]] = "expired"
+        return closed
 
     async def _checkout(self, row: Row) -> str:
         if row["session_id"] is None:
