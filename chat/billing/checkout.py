@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -66,18 +66,22 @@ class Checkout:
         """Where this attempt is paid; '' when it was not to be used any more, and another can."""
         same = (attempt.plan, attempt.price) == (plan.key, plan.price)
         if attempt.session:
-            return await self._again(account_id, attempt, same and attempt.lasts(now), now)
+            usable = same and attempt.lasts(now)
+            return await self._again(account_id, account.customer, attempt, usable, now)
         if not same or not attempt.lasts(now):
             await self._rows.end(account_id, attempt.id, "abandoned")
             return ""
-        await self._refuse_second(account_id, account.customer)
+        await self._refuse_second(account_id, account.customer, OVER)
         return await self._open(account_id, account.customer, attempt, plan)
 
-    async def _again(self, account_id: str, attempt: Attempt, usable: bool, now: int) -> str:
+    async def _again(
+        self, account_id: str, customer: str, attempt: Attempt, usable: bool, now: int
+    ) -> str:
         """The session that is there, as long as it can be paid and is the one that is wanted."""
         try:
             found = await self._gateway.checkout(attempt.session)
             if found.status == "open" and usable and found.url:
+                await self._refuse_second(account_id, customer, (*OVER, "incomplete"))
                 return found.url
             if found.status == "open":
                 await self._gateway.expire_checkout(attempt.session)
@@ -89,10 +93,15 @@ class Checkout:
         await self._rows.end(account_id, attempt.id, "expired")
         return ""
 
-    async def _refuse_second(self, account_id: str, customer: str) -> None:
-        """Our rows may be behind: whoever has a subscription at Stripe is not sold another."""
+    async def _refuse_second(
+        self, account_id: str, customer: str, harmless: Container[str]
+    ) -> None:
+        """Our rows may be behind: whoever has a subscription at Stripe is not sold another.
+
+        `harmless`: states that do not matter; an incomplete one may be that of the open session.
+        """
         for each in await self._gateway.subscriptions(customer):
-            if each.status not in OVER:
+            if each.status not in harmless:
                 await self._rows.touch(account_id)
                 raise Conflict(
                     "You have a subscription already: look after it at the payment service.",

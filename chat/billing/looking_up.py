@@ -52,13 +52,13 @@ async def _store(db: Database, event_id: str, found: Found, now: int) -> None:
         touched = await tx.all(SQL["touch_customer"], customer_id=found.customer)
         outcome = "queued" if touched else "unknown_customer"
         await tx.run(SQL["settle_event"], event_id=event_id, outcome=outcome)
-        if not touched or not found.wanted:
-            return
-        notice = {"notice_key": found.key, "account_id": touched[0]["account_id"], "now": now}
-        if found.over:
-            await tx.run(SQL["close_notice"], **notice)
-            return
-        kind, _, subject = found.key.partition(":")
-        await tx.run(SQL["raise_notice"], **notice, kind=kind, detail=subject)
+        if found.over:  # also of a customer that was deleted since: nothing is held for ever
+            await tx.run(SQL["lift_notice"], notice_key=found.key, now=now)
+        elif touched and found.wanted:
+            kind, _, subject = found.key.partition(":")
+            await tx.run(
+                SQL["raise_notice"], account_id=touched[0]["account_id"], notice_key=found.key,
+                kind=kind, detail=subject, now=now,
+            )  # fmt: skip
 
     await db.transaction(write)

@@ -4,7 +4,10 @@ import asyncio
 import logging
 import random
 import secrets
+from collections.abc import Sequence
+from contextlib import suppress
 
+from chat.billing.access import LIVE
 from chat.billing.gateway import Gateway, Missing, Refused
 from chat.billing.mirroring import Lease, Mirroring, Reading, TakenOver
 from chat.billing.plans import Plans
@@ -14,7 +17,8 @@ from chat.errors import ChatError, NotFound, Unavailable
 from chat.web.current import Clock
 
 SQL = load_queries("billing")
-LEASE = 60_000  # milliseconds; longer than a reading may take
+LEASE = 15_000  # milliseconds
+KEEP_EVERY = 4.0  # seconds; a reading may take longer than the lease
 READING = 40.0  # seconds
 SETTLE = 0.3  # seconds, in which a burst of events comes to its end
 TURNS = 5
@@ -36,19 +40,30 @@ class Syncing:
     async def sync(self, account_id: str) -> None:
         """Returns when the rows are as new as what was asked for, or when another one reads."""
         lease = Lease(account_id, secrets.token_hex(16))
-        if not await self._take(lease):
-            return
         try:
-            await asyncio.sleep(SETTLE)
-            await self._read_until_clean(lease)
-            await self._release(lease)
+            if await self._take(lease):
+                await self._hold_and_read(lease)
         except (TakenOver, NotFound):  # another one is at it, or the account was deleted
             return
         except (Unavailable, Refused) as error:
             await self._failed(lease, error)
-        except asyncio.CancelledError:
-            await self._release(lease)  # whoever stays may go on at once
-            raise
+        finally:  # also when it is cancelled while it takes it: whoever stays goes on at once
+            await self._release(lease)
+
+    async def _hold_and_read(self, lease: Lease) -> None:
+        keeper = asyncio.create_task(self._keep(lease))
+        try:
+            await asyncio.sleep(SETTLE)
+            await self._read_until_clean(lease)
+        finally:
+            keeper.cancel()
+
+    async def _keep(self, lease: Lease) -> None:
+        """A short lease that lasts: what a process held that was killed is soon free."""
+        while True:
+            await asyncio.sleep(KEEP_EVERY)
+            with suppress(Unavailable):  # then it ends, and nothing of this reading is stored
+                await self._extend(lease)
 
     async def _take(self, lease: Lease) -> bool:
         now = self._clock()
@@ -62,12 +77,16 @@ class Syncing:
             row = await self._db.one(SQL["account"], account_id=lease.account_id)
             if row["dirty_gen"] <= row["synced_gen"]:
                 return
-            until = self._clock() + LEASE
-            if not await self._db.run(
-                SQL["extend"], account_id=lease.account_id, token=lease.token, until=until
-            ):
+            if not await self._extend(lease):
                 raise TakenOver
             await self._read(lease, row)
+
+    async def _extend(self, lease: Lease) -> bool:
+        until = self._clock() + LEASE
+        held = await self._db.run(
+            SQL["extend"], account_id=lease.account_id, token=lease.token, until=until
+        )
+        return held == 1
 
     async def _read(self, lease: Lease, row: Row) -> None:
         gen, customer = row["dirty_gen"], row["customer_id"]
@@ -112,16 +131,26 @@ class Syncing:
 
     async def _reading(self, account_id: str, gen: int, customer: str) -> Reading:
         """Checkouts come first: what one that is complete has made is then in the list."""
-        checkouts = {}
-        for row in await self._db.all(SQL["open_checkout"], account_id=account_id):
-            checkouts[row["attempt_id"]] = await self._checkout(row)
-        return Reading(
-            gen=gen,
-            customer=customer,
-            subscriptions=await self._gateway.subscriptions(customer),
-            invoices=await self._gateway.invoices(customer),
-            checkouts=checkouts,
-        )
+        rows = await self._db.all(SQL["open_checkout"], account_id=account_id)
+        checkouts = {row["attempt_id"]: await self._checkout(row) for row in rows}
+        found = await self._gateway.subscriptions(customer)
+        if any(each.status in LIVE for each in found):
+            checkouts |= await self._close(rows, checkouts)
+        invoices = await self._gateway.invoices(customer)
+        return Reading(gen, customer, found, invoices, checkouts)
+
+    async def _close(self, rows: Sequence[Row], checkouts: dict[str, str]) -> dict[str, str]:
+        """A tab that was left open must not sell a second subscription beside one from elsewhere.
+
+        What is paid at this moment is no longer open: an event says so.
+        """
+        closed = {}
+        for row in rows:
+            if row["session_id"] is not None and checkouts[row["attempt_id"]] == "open":
+                with suppress(Refused):
+                    await self._gateway.expire_checkout(row["session_id"])
+                    closed[row["attempt_id"]] = "expired"
+        return closed
 
     async def _checkout(self, row: Row) -> str:
         if row["session_id"] is None:

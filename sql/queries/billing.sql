@@ -269,6 +269,12 @@ UPDATE billing_notices
    SET closed_at = :now
  WHERE notice_key = :notice_key AND account_id = :account_id AND closed_at IS NULL;
 
+-- name: lift_notice
+-- By its key alone: it is that of a dispute, which only one account can have.
+UPDATE billing_notices
+   SET closed_at = :now
+ WHERE notice_key = :notice_key AND closed_at IS NULL;
+
 -- name: kept_notices
 SELECT notice_key
   FROM billing_notices

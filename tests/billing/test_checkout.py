@@ -123,6 +123,24 @@ async def test_what_our_rows_do_not_know_yet_is_not_sold_twice(shop: Shop, ada: 
     await becomes(ada, "active", "pro")
 
 
+async def test_a_tab_that_was_left_open_sells_nothing_beside_a_subscription(
+    shop: Shop, ada: Person
+) -> None:
+    url = await upgrade(ada)
+    await shop.quiet(ada)
+    await shop.stripe.deliver("drop")
+    await shop.stripe.subscribe(await shop.customer(ada), shop.price)
+
+    refused = await ada.post("/billing/checkout", {"plan": "pro"}, allow_redirects=False)
+    assert refused.status == 409, "nobody has told us, so Stripe is asked"
+    await becomes(ada, "active", "pro")
+
+    assert (await shop.stripe.open(url)).status == 410
+    (attempt,) = await shop.rows(ada, "billing_checkouts")
+    assert attempt["status"] == "expired"
+    assert len(await shop.subscriptions(ada)) == 1
+
+
 async def test_while_stripe_is_away_it_says_so_and_the_attempt_is_kept(
     shop: Shop, ada: Person
 ) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from chat.billing import syncing
+from chat.web.current import system_clock
 from tests.billing.conftest import Shop, becomes, selling, shown, upgrade
 from tests.databases import Installer
 from tests.people import Person
@@ -68,6 +70,27 @@ async def test_while_stripe_is_away_events_are_taken_and_read_afterwards(
     await shop.stripe.back()
 
     await becomes(ada, "ended", "free", within=30)
+
+
+async def test_a_reading_that_is_cut_short_at_any_moment_leaves_no_lease(
+    shop: Shop, ada: Person
+) -> None:
+    """Else a restart would look away from an account for as long as it lasts."""
+    await shop.buy(ada)
+    await shop.quiet(ada)
+    (row,) = await shop.rows(ada, "billing_accounts")
+    extensions = shop.site.app.extensions
+    reader = syncing.Syncing(
+        shop.site.db, extensions["selling"].gateway, extensions["plans"], system_clock
+    )
+    for moments in range(0, 60, 3):
+        reading = asyncio.create_task(reader.sync(row["account_id"]))
+        for _ in range(moments):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait({reading})
+        (row,) = await shop.rows(ada, "billing_accounts")
+        assert (row["lease_token"], row["lease_until"]) == (None, 0), moments
 
 
 @pytest.mark.parametrize("database", ["postgres"], indirect=True, scope="session")

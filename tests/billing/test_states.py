@@ -208,6 +208,23 @@ async def test_a_customer_deleted_at_stripe_can_buy_again(shop: Shop, ada: Perso
     assert await shop.customer(ada) != gone
 
 
+async def test_a_dispute_that_outlives_its_customer_can_still_be_won(
+    shop: Shop, ada: Person
+) -> None:
+    await shop.buy(ada)
+    customer = await shop.customer(ada)
+    dispute = await shop.stripe.dispute(customer)
+    await becomes(ada, "hold", "free")
+    await shop.stripe.delete_customer(customer)
+    await shop.quiet(ada)
+    assert shown(await ada.get("/billing")) == ("hold", "free")
+
+    await shop.stripe.dispute_won(dispute["id"])
+
+    page = await becomes(ada, "ended", "free")
+    assert offers(page) == {"checkout"}
+
+
 async def test_unpaid_and_incomplete_lead_to_the_portal(shop: Shop, ada: Person) -> None:
     await shop.buy(ada)
     subscription = await shop.subscription(ada)

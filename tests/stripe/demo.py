@@ -26,7 +26,7 @@ import stripe
 
 from tests.stripe import installed
 
-KEY = "sk_test_demo"
+KEY = "sk_test_prosademo"
 Process = subprocess.Popen[bytes]
 PATIENCE = 120  # seconds the app may need to be there: the first start migrates
 
