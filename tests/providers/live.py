@@ -90,7 +90,7 @@ async def prepared(provider: Keyed, wanted: str, traced: live_checks.Traced) -> 
 
 async def tried(service: Service, check: str) -> tuple[Row, Usage]:
     """One check; whatever happens is a row."""
-    label, used = service.provider.label, Usage()
+    label, used = service.provider.key, Usage()
     service.traced.begin()
     try:
         async with asyncio.timeout(LONGEST):
@@ -120,7 +120,7 @@ async def report(env: Mapping[str, str]) -> Report:
             try:
                 service = await prepared(provider, env.get("LIVE_MODELS", ""), traced)
             except ProviderError as error:
-                made.rows.append(Row(provider.label, "models", "NOT HELD", str(error)))
+                made.rows.append(Row(provider.key, "models", "NOT HELD", str(error)))
                 continue
             for check in CHECKS:
                 row, used = await tried(service, check)

@@ -48,8 +48,9 @@ async def test_every_check_holds_on_the_three_wires(llmock: LLMock) -> None:
     }
     assert not [row for row in rows if row.outcome == "NOT HELD"]
     assert [(row.check, row.service) for row in rows if row.outcome == "not tried"] == [
-        ("thoughts and echo", "127.0.0.1")
-    ] * 3 + [("prompt too long", "127.0.0.1")]
+        *(("thoughts and echo", wire) for wire in CONNECTED),
+        ("prompt too long", "gemini"),
+    ]
 
 
 ANSWERED = ("answer and usage", "stop in the middle", "image", "temperature")
