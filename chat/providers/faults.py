@@ -100,6 +100,12 @@ _RULES: tuple[tuple[Kind, frozenset[int], re.Pattern[str], re.Pattern[str]], ...
         ),
     ),
     (
+        "filtered",  # OpenRouter says so with 403
+        frozenset(),
+        re.compile(r"content_(filter|policy)|moderation"),
+        re.compile(r"(input|prompt|request|message|content).{0,40} flagged|content filtering"),
+    ),
+    (
         "auth",
         frozenset({401, 403}),
         re.compile(r"invalid_api_key|authentication|permission"),
@@ -108,8 +114,10 @@ _RULES: tuple[tuple[Kind, frozenset[int], re.Pattern[str], re.Pattern[str]], ...
     (
         "not_found",
         frozenset({404}),
-        re.compile(r"model_not_found|not_found_error"),
-        re.compile(r"model.{0,80}(does not exist|not found)"),
+        re.compile(r"model_not_found|not_found_error|invalid_model"),
+        re.compile(
+            r"model.{0,80}(does not exist|not found|not exist)|not a valid model|^invalid model"
+        ),
     ),
     ("rate_limit", frozenset({429}), re.compile(r"rate_limit|too_many_requests|exhausted"), _NEVER),
     ("timeout", frozenset({408, 504}), re.compile(r"timeout|deadline_exceeded"), _NEVER),
