@@ -4,13 +4,14 @@
 # make s3         make setup, and the store for UPLOADS=s3://…
 # make demo   the app with billing against a stand-in for Stripe: nobody pays
 # make live-stripe   the tests that a real Stripe account in test mode can answer, with its keys
+# make live   what only the real model services can answer, with their keys: costs cents
 # make chaos  the tests of faults and of load in their long form: about an hour
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run setup postgres s3 test demo live-stripe chaos lint format lock messages screenshots
+.PHONY: run setup postgres s3 test demo live live-stripe chaos lint format lock messages screenshots
 .DEFAULT_GOAL := run
 
 run: setup
@@ -73,6 +74,9 @@ test: setup $(VENV)/.dev lint
 
 demo: setup
 	@$(BIN)/python -m tests.stripe.demo
+
+live: setup $(VENV)/.dev
+	@$(BIN)/python -m tests.providers.live
 
 live-stripe: setup $(VENV)/.dev
 	$(BIN)/python -m pytest tests/stripe/live.py -rs

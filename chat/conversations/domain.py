@@ -29,6 +29,13 @@ TROUBLE = {
     "protocol": (N_("The provider answered something that makes no sense."), OTHER),
     "too_long": (N_("The answer was cut off: it reached the longest size that is kept."), ""),
     "filter": (N_("The provider's filter cut this answer off."), ""),
+    "filtered": (
+        N_(
+            "The provider's filter did not let this question through. Change it, or try another "
+            "model."
+        ),
+        OTHER,
+    ),
     "length": (N_("The answer was cut off at the model's limit."), ""),
     "thinking": (
         N_("The model used up its limit while thinking. Retry, or try another model."),
@@ -45,6 +52,7 @@ TROUBLE = {
 }
 
 
+FILTERED = ("filter", "filtered")  # an answer ended by it, or an error instead of one
 # The same where the reader's own key was used: that they can change themselves.
 OWN_KEY = "key"
 OWN_TROUBLE = {
@@ -152,7 +160,7 @@ class Message:
     @property
     def continuable(self) -> bool:
         """Whether it ended before it was complete, with text that can be gone on with."""
-        cut = self.reason in TROUBLE and self.reason != "filter"
+        cut = self.reason in TROUBLE and self.reason not in FILTERED
         return bool(self.text) and (
             self.state in ("stopped", "interrupted", "failed") or (self.state == "complete" and cut)
         )
@@ -187,6 +195,8 @@ class Message:
 
     @property
     def _trouble(self) -> tuple[str, str]:
+        if self.reason in FILTERED and self.state in ("complete", "failed"):
+            return TROUBLE["filter" if self.text.strip() else "filtered"]
         if self.own_key and self.reason in OWN_TROUBLE:
             return OWN_TROUBLE[self.reason], OWN_KEY
         if self.state in ("stopped", "interrupted"):  # the reason is why it could not go on

@@ -64,10 +64,7 @@ def picker(
     offer, last = catalog.offer(), account.model if account else ""
     mine = own.groups()
     count = len(offer.models) + sum(len(group.models) for group in mine)
-    wanted = model_id or (conversation.model if conversation else last)
-    found = own.find(wanted) if wanted else None
-    if found and not (conversation or billing.allowed(found)):
-        found = None  # nobody begins with a model that is locked
+    wanted, found = _wanted(conversation, model_id)
     chosen = found or billing.default_model()
     if conversation:
         url = url_for("conversations.model", conversation_id=conversation.id)
@@ -90,6 +87,22 @@ def picker(
             for named in (*sides[:SIDES], *[""] * SIDES)[:SIDES]
         ),
     )
+
+
+def picked(conversation: Conversation | None) -> Model:
+    """The chosen one of its picker, without the picker: what is asked where nobody says whom."""
+    return _wanted(conversation, "")[1] or billing.default_model()
+
+
+def _wanted(conversation: Conversation | None, model_id: str) -> tuple[str, Model | None]:
+    """The id of what was chosen last, and the model if it is there to be chosen."""
+    account = visitor.account()
+    last = account.model if account else ""
+    wanted = model_id or (conversation.model if conversation else last)
+    found = own.find(wanted) if wanted else None
+    if found and not (conversation or billing.allowed(found)):
+        found = None  # nobody begins with a model that is locked
+    return wanted, found
 
 
 def choices(model_id: str) -> Markup:

@@ -12,7 +12,7 @@ from chat.conversations.composing import composer
 from chat.conversations.context import boundary, part
 from chat.conversations.domain import Conversation, History, Message
 from chat.conversations.measures import current_measures
-from chat.conversations.picking import picker
+from chat.conversations.picking import picked, picker
 from chat.conversations.repository import ConversationRepository
 from chat.errors import Invalid
 from chat.instructions.domain import Preset
@@ -46,7 +46,7 @@ async def whole(conversation: Conversation, before: str = "", at: str = "") -> d
 
 async def left_out(conversation: Conversation) -> str:
     """What the model that is picked now would not be sent of the conversation; '' for nothing."""
-    model = picker(conversation).chosen
+    model = picked(conversation)
     path = await conversations().path(conversation, visitor.account_id())
     files = await AttachmentRepository(current_db()).of_messages(
         visitor.account_id(), [message.id for message in path], texts=False
@@ -133,7 +133,7 @@ def beginning(model_id: str, text: str, preset: Preset | None) -> dict[str, Any]
 
 def starters() -> list[str]:
     """Four beginnings that the chosen model can really do; the tiny one speaks only English."""
-    model = picker(None).chosen
+    model = picked(None)
     if model.endpoint == "guide":
         return [
             gettext("How do I connect a model?"),

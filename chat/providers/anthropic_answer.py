@@ -15,6 +15,14 @@ _REASONS: Mapping[str, Reason] = {
     "refusal": "filter",
     "tool_use": "tool",
 }
+_COUNTED = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+)
+_THOUGHT = ("thinking_tokens",)
+_OF_A_BLOCK = 100  # characters, about, for what else it says
 
 
 class AnthropicChunks:
@@ -25,7 +33,7 @@ class AnthropicChunks:
     def __init__(self) -> None:
         self.reason: Reason | None = None
         self.usage: Usage | None = None
-        self._counts: dict[str, Any] = {}
+        self._counts = dict.fromkeys((*_COUNTED, *_THOUGHT), 0)
         self._sealed: _Sealed | None = _Sealed()
 
     def chunk(self, chunk: dict[str, Any], events: list[Event]) -> bool:
@@ -63,16 +71,18 @@ class AnthropicChunks:
         """Counts so far: what a later chunk leaves out stays as it was."""
         if not usage:
             return
-        self._counts |= {name: value for name, value in usage.items() if value is not None}
-        cached = count(self._counts.get("cache_read_input_tokens"))
-        written = count(self._counts.get("cache_creation_input_tokens"))
-        details = self._counts.get("output_tokens_details") or {}
+        so_far = self._counts
+        for told, names in ((usage, _COUNTED), (usage.get("output_tokens_details"), _THOUGHT)):
+            for name in names if told else ():
+                if (value := told.get(name)) is not None:
+                    so_far[name] = count(value)
+        cached, written = so_far["cache_read_input_tokens"], so_far["cache_creation_input_tokens"]
         self.usage = Usage(
-            input=count(self._counts.get("input_tokens")) + cached + written,
-            output=count(self._counts.get("output_tokens")),
+            input=so_far["input_tokens"] + cached + written,
+            output=so_far["output_tokens"],
             cached=cached,
             written=written,
-            reasoning=count(details.get("thinking_tokens")),
+            reasoning=so_far["thinking_tokens"],
         )
 
 
@@ -92,9 +102,9 @@ class _Sealed:
             self._add(type=kind, data=part["data"])
         elif kind == "thinking":
             self._thoughts, self._signed = [], False
-        if kind in ("thinking", "thinking_delta"):
-            self._thoughts.append(str(part["thinking"]))
-            self._size += len(part["thinking"])
+        if kind in ("thinking", "thinking_delta") and (thought := part["thinking"]):
+            self._thoughts.append(str(thought))
+            self._size += len(thought)
         if kind in ("thinking", "signature_delta") and (signature := part.get("signature")):
             if self._signed:  # once more: the later one counts, as for the official client
                 self._blocks.pop()
@@ -105,5 +115,5 @@ class _Sealed:
         return echoes.packed(self._blocks) if self._size <= echoes.LONGEST else []
 
     def _add(self, **block: Any) -> None:
-        self._size += len(str(block.get("data") or block.get("signature")))
+        self._size += _OF_A_BLOCK + len(str(block.get("data") or block.get("signature")))
         self._blocks.append(block)

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 Kind = Literal[
     "auth", "billing", "not_found", "rate_limit", "overloaded", "context", "unsupported",
-    "bad_request", "timeout", "network", "truncated", "protocol", "too_long",
+    "bad_request", "filtered", "timeout", "network", "truncated", "protocol", "too_long",
 ]  # fmt: skip
 
 

@@ -8,7 +8,6 @@ from chat.providers.answer import Reason, clean, count
 from chat.providers.domain import Event, ProviderError, ReasoningDelta, TextDelta, Usage
 
 _GROWING = ("text", "summary")
-_SIZED = (*_GROWING, "data", "signature")
 _OF_AN_ENTRY = 100  # characters, about, for what else it says
 _NEAR = 90  # white space before <think> that may be
 _REASONS: Mapping[str, Reason] = {
@@ -114,10 +113,12 @@ class _Details:
             self._size += _OF_AN_ENTRY
         for name, value in said.items():
             if name not in _GROWING:
-                last[name] = value
-            elif type(value) is str:
+                if last.get(name) != value:
+                    last[name] = value
+                    self._size += len(name) + len(str(value))
+            elif value and type(value) is str:
                 last.setdefault(name, []).append(value)
-        self._size += sum(len(str(said[name])) for name in _SIZED if name in said)
+                self._size += len(value)
         self._sealed = self._sealed or bool(said.get("signature") or said.get("data"))
 
 

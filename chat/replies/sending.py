@@ -14,7 +14,7 @@ from chat.billing import current as billing
 from chat.billing.parts import current_plans
 from chat.billing.refusals import REFUSALS
 from chat.conversations.domain import Conversation
-from chat.conversations.picking import picker
+from chat.conversations.picking import picked
 from chat.conversations.views import conversations
 from chat.errors import Invalid, Unavailable
 from chat.keys import own
@@ -50,7 +50,7 @@ async def send(conversation_id: str = "") -> Started:
 
 async def edit(message_id: str, conversation: Conversation) -> Started:
     """Stores the form's text as a new version of a question, beside it. Errors as in `send`."""
-    draft = _draft(await request.form, picker(conversation).chosen.id)
+    draft = _draft(await request.form, picked(conversation).id)
     draft = replace(draft, parent="", instead_of=message_id)
     return await _carried_out(_begin(draft, visitor.account_id(), conversation.id), conversation.id)
 
@@ -63,7 +63,8 @@ async def retry(reply_id: str) -> Started:
     account_id = visitor.account_id()
     reply, conversation = await replies().placed(reply_id, account_id)
     same = reply.model if reply.side and own.find(reply.model) else ""
-    model = _model((await request.form).get("model", "") or same or conversation.model)
+    named = (await request.form).get("model", "") or same
+    model = _model(named or picked(conversation).id)
     return await _carried_out(_begin_again(reply_id, account_id, model), conversation.id)
 
 
@@ -71,6 +72,10 @@ async def resume(reply_id: str) -> Started:
     """The same answer goes on where it was cut off, by the model that began it."""
     account_id = visitor.account_id()
     reply, conversation = await replies().placed(reply_id, account_id)
+    if own.find(reply.model) is None:
+        raise Invalid(
+            "The model that began this answer is not offered any more. Retry with another one."
+        )
     model = _model(reply.model)
     return await _carried_out(_begin_on(reply_id, account_id, model), conversation.id)
 
@@ -97,7 +102,7 @@ async def _picked(conversation_id: str) -> str:
     if not conversation_id:
         return ""
     found = await conversations().get(conversation_id, visitor.account_id())
-    return picker(found).chosen.id
+    return picked(found).id
 
 
 async def _begin(draft: Draft, account_id: str, conversation_id: str) -> Started:

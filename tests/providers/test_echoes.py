@@ -164,19 +164,6 @@ def test_any_cut_gives_the_same_text_thoughts_and_echo(
     assert answer.fault is None
 
 
-@pytest.mark.parametrize("wire", (*SEALING, THINK), ids=lambda wire: wire.name)
-@given(given_data=st.data())
-def test_frames_in_any_order_end_in_one_done_or_one_error(
-    wire: Transcript, given_data: st.DataObject
-) -> None:
-    frames = given_data.draw(st.lists(st.sampled_from(wire.frames), max_size=12))
-
-    events, answer = read(wire, *frames)
-
-    assert sum(isinstance(each, Done) for each in events) + (answer.fault is not None) == 1
-    assert all(json.loads(each.data) for each in events if isinstance(each, Echo))
-
-
 @named
 async def test_it_goes_back_in_the_shape_that_it_came_in(
     wire: Transcript, upstream: Upstream, http: aiohttp.ClientSession
