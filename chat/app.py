@@ -25,6 +25,7 @@ from chat.conversations import instructing, presets
 from chat.conversations import routes as conversations
 from chat.conversations.measures import Measures
 from chat.conversations.model_lists import ModelLists
+from chat.conversations.picking import preparing
 from chat.db.connect import connect
 from chat.db.database import Database
 from chat.db.place import take_place
@@ -127,7 +128,13 @@ def _set_up_parts(app: Quart, settings: Settings, said: Declared, clock: Clock) 
             db = await connect(settings, serving=True)
             opened.push_async_callback(db.close)
             shelf = ModelLists(db)
-            catalog = Catalog(settings, Embedded.available(settings), declared=said, shelf=shelf)
+            catalog = Catalog(
+                settings,
+                Embedded.available(settings),
+                declared=said,
+                shelf=shelf,
+                prepare=preparing(app),
+            )
             opened.push_async_callback(catalog.close)
             measures = app.extensions["measures"] = Measures(db)
             await measures.open()

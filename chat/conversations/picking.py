@@ -1,12 +1,14 @@
 """What the model picker shows: what there is, what it can do and costs, who is out of reach."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
 from babel.numbers import format_compact_decimal
 from markupsafe import Markup
-from quart import url_for
+from quart import Quart, url_for
 
 from chat.accounts import visitor
 from chat.billing import current as billing
@@ -15,11 +17,12 @@ from chat.billing.plans import Plan, Plans
 from chat.conversations.domain import Conversation
 from chat.keys import own
 from chat.providers.domain import Model, Price
+from chat.providers.guide import MODEL as GUIDE
 from chat.providers.offer import LONG, Group, Offer
 from chat.web.current import current_catalog
 from chat.web.failures import sentence
-from chat.web.i18n import gettext, language, locale
-from chat.web.templating import render
+from chat.web.i18n import LANGUAGES, gettext, language, locale, speaking
+from chat.web.templating import fragment
 from chat.web.text import clean, first_words
 
 # Below these micro-dollars for a million tokens, of which three in four go in: $, $$, else $$$.
@@ -109,20 +112,23 @@ def choices(model_id: str) -> Markup:
     """The options of a list beside the picker; '' chooses none, nor does a model that is gone."""
     chosen = own.find(model_id) if model_id else None
     offer, mine = current_catalog().offer(), own.groups()
-    groups = _with(offer, chosen) if chosen and not _theirs(mine, chosen) else offer.groups
-    return _options(mine, chosen, own=True) + _options(groups, chosen)
+    if chosen and chosen.id not in offer.models and not _theirs(mine, chosen):
+        return _options(mine, chosen, own=True) + _options(_with(offer, chosen), chosen)
+    return _options(mine, chosen, own=True) + _everything(offer, chosen)
 
 
 def about(model: Model) -> str:
     """What a model is good for, what it can do, how much it reads at once, what it costs."""
-    able = model.reasons, model.sees, model.context, model.price
-    return _about(model.note, *able, tag=language())
+    return _about(*_told(model), tag=language())
+
+
+def _told(model: Model) -> tuple[str, bool, bool, int, int]:
+    """All that `about` depends on: thousands of models have a few dozen of these."""
+    return model.note, model.reasons, model.sees, model.context, _class(model.price)
 
 
 @lru_cache(1_000)
-def _about(
-    note: str, reasons: bool, sees: bool, context: int, price: Price | None, *, tag: str
-) -> str:
+def _about(note: str, reasons: bool, sees: bool, context: int, price: int, *, tag: str) -> str:
     """`tag`: the language, that of the request."""
     told = [gettext(note)] if note else []
     if reasons:
@@ -130,18 +136,25 @@ def _about(
     if sees:
         told.append(gettext("sees images"))
     if context:
-        size = format_compact_decimal(context, locale=locale())
-        told.append(gettext("%(count)s tokens", count=size))
-    if price:
-        told.append(_class(price))
+        told.append(gettext("%(count)s tokens", count=_size(context, tag=tag)))
+    if price >= 0:
+        told.append("$" * price or gettext("free"))
     return " · ".join(told)
 
 
-def _class(price: Price) -> str:
+@lru_cache(1_000)
+def _size(context: int, *, tag: str) -> str:
+    return str(format_compact_decimal(context, locale=locale()))
+
+
+def _class(price: Price | None) -> int:
+    """How many $ stand for it; -1 when nobody knows."""
+    if price is None:
+        return -1
     if not price.input and not price.output:
-        return gettext("free")
+        return 0
     usual = (3 * price.input + price.output) // 4
-    return "$" * (1 + sum(usual >= least for least in CLASSES))
+    return 1 + sum(usual >= least for least in CLASSES)
 
 
 def _searched(offer: Offer, mine: tuple[Group, ...], chosen: Model, last: str) -> Markup:
@@ -157,8 +170,7 @@ def _beside(
     model = own.find(named) if named else None
     if not whole:
         return _options((_likely(named, *likely),), model)
-    theirs = _options(offer.groups, model) if model else _everything(offer)
-    return _options(mine, model, own=True) + theirs
+    return _options(mine, model, own=True) + _everything(offer, model)
 
 
 def _likely(*ids: str) -> Group:
@@ -168,8 +180,12 @@ def _likely(*ids: str) -> Group:
     return Group(gettext("Used last, and the default"), found or (default,))
 
 
-def _everything(offer: Offer) -> Markup:
-    return _all(offer, language(), current_plans(), billing.standing().access.plan)
+def _everything(offer: Offer, chosen: Model | None = None) -> Markup:
+    made = _all(offer, language(), current_plans(), billing.standing().access.plan)
+    if chosen is None:
+        return made
+    option = Markup('<option value="{}"').format(chosen.id)
+    return Markup(str(made).replace(option, f"{option} selected", 1))  # noqa: S704 (both are ours)
 
 
 def _shown(offer: Offer, mine: tuple[Group, ...], chosen: Model) -> Markup:
@@ -191,19 +207,43 @@ def _with(offer: Offer, chosen: Model) -> tuple[Group, ...]:
     return (Group(chosen.provider, (chosen,), trouble), *others)
 
 
+def preparing(app: Quart) -> Callable[[Offer], Awaitable[None]]:
+    """What makes the options of a long list before it is offered: no page has to wait for them."""
+
+    async def prepare(offer: Offer) -> None:
+        plans: Plans = app.extensions["plans"]
+        async with app.app_context():
+            for tag, plan in product(LANGUAGES, plans.by_key.values() if offer.long else ()):
+                await asyncio.to_thread(_all, offer, tag, plans, plan)
+
+    return prepare
+
+
 @lru_cache(16)
 def _all(offer: Offer, tag: str, plans: Plans, plan: Plan) -> Markup:
     """Made once for each state of the catalogue, language and plan: there may be thousands."""
-    return _options(offer.groups, None)
+    with speaking(tag):
+        return _written(offer.groups, None, plans, plan)
 
 
 def _options(groups: tuple[Group, ...], chosen: Model | None, own: bool = False) -> Markup:
-    """`own`: they are there by a key of the reader's."""
-    html = render(
+    """For who asks. `own`: they are there by a key of the reader's."""
+    return _written(groups, chosen, current_plans(), billing.standing().access.plan, own=own)
+
+
+def _written(
+    groups: tuple[Group, ...], chosen: Model | None, plans: Plans, plan: Plan, *, own: bool = False
+) -> Markup:
+    tag = language()
+
+    def row(model: Model) -> tuple[str, str, str, str]:
+        lock = "" if plans.allows(plan, model) else _holder(plans, model)
+        name = gettext(model.name) if model.endpoint == GUIDE.endpoint else model.name
+        return model.id, name, _about(*_told(model), tag=tag), lock
+
+    html = fragment(
         "conversations/_options.html",
-        groups=[
-            (_heading(group, own), [_option(each) for each in group.models]) for group in groups
-        ],
+        groups=[(_heading(group, own), map(row, group.models)) for group in groups],
         selected=chosen.id if chosen else "",
     )
     return Markup(html)  # noqa: S704 (our own template)
@@ -214,15 +254,9 @@ def _heading(group: Group, own: bool) -> str:
     return gettext(group.label) + (f" — {reason}" if reason else "")
 
 
-def _option(model: Model) -> tuple[str, str, str, str]:
-    return model.id, gettext(model.name), about(model), _lock(model)
-
-
-def _lock(model: Model) -> str:
-    """The plan that has a model which this visitor's has not; '' when it may be asked."""
-    if billing.allowed(model):
-        return ""
-    holder = current_plans().holder(model)
+def _holder(plans: Plans, model: Model) -> str:
+    """The plan that has a model which this visitor's has not."""
+    holder = plans.holder(model)
     return gettext(holder.name) if holder else gettext("Locked")
 
 

@@ -72,8 +72,9 @@ class AnthropicChunks:
         if not usage:
             return
         so_far = self._counts
-        for told, names in ((usage, _COUNTED), (usage.get("output_tokens_details"), _THOUGHT)):
-            for name in names if told else ():
+        thought = usage.get("output_tokens_details") or {}
+        for told, names in ((usage, _COUNTED), (thought, _THOUGHT)):
+            for name in names:
                 if (value := told.get(name)) is not None:
                     so_far[name] = count(value)
         cached, written = so_far["cache_read_input_tokens"], so_far["cache_creation_input_tokens"]

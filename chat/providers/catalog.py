@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
@@ -40,6 +40,7 @@ class Catalog:
 
     Until `start` it offers the guide alone; then the lists on the `shelf`, until each endpoint has
     told its own. What it lists is completed by what is known, and both by what is `declared`.
+    `prepare` is waited for before something else is offered.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Catalog:
         shelf: Shelf | None = None,
         limits: Limits = Limits(),  # noqa: B008 (frozen)
         again: tuple[float, ...] = AGAIN,
+        prepare: Callable[[Offer], Awaitable[None]] | None = None,
     ) -> None:
         self._settings = settings
         self._embedded = embedded
@@ -58,6 +60,8 @@ class Catalog:
         self._shelf = shelf
         self._limits = limits
         self._again = again
+        self._prepare = prepare
+        self._publishing = asyncio.Lock()
         self._guide = Guide(settings.public_url)
         self._endpoints: dict[str, _Endpoint] = {}
         self.places = {place.key: place for place in places(settings, declared)}
@@ -78,7 +82,7 @@ class Catalog:
                 silent = self._endpoints[declared.key]
                 silent.silent, silent.models = True, ()
         await self._recall()
-        self._publish()
+        await self._publish()
         if self._embedded:  # it says at once what it has: the first page offers it already
             await self._discover(self._endpoints[self._embedded.key])
         for endpoint in self._asked():
@@ -190,13 +194,13 @@ class Catalog:
             log.exception("No list of models from %s", provider.label)
         if endpoint.trouble:
             if endpoint.trouble != before:
-                self._publish()
+                await self._publish()
             return
         if before:
             log.info("%s answers again: %d models", provider.label, len(models))
         changed, endpoint.models = models != endpoint.models, models
         if before or changed:
-            self._publish()
+            await self._publish()
         if changed or not endpoint.kept:
             endpoint.kept = await self._keep(provider, models)
 
@@ -222,13 +226,20 @@ class Catalog:
             log.warning("The list of %s could not be kept", provider.label, exc_info=True)
             return False
 
-    def _publish(self) -> None:
-        groups = (
-            Group(each.provider.label, self._shown(each), each.trouble)
-            for each in self._endpoints.values()
-        )
-        down = {key: each.trouble for key, each in self._endpoints.items() if each.trouble}
-        self._offer = offer(groups, down)
+    async def _publish(self) -> None:
+        async with self._publishing:  # or an older state could come behind a newer one
+            groups = (
+                Group(each.provider.label, self._shown(each), each.trouble)
+                for each in self._endpoints.values()
+            )
+            down = {key: each.trouble for key, each in self._endpoints.items() if each.trouble}
+            found = offer(groups, down)
+            try:
+                if self._prepare:
+                    await self._prepare(found)
+            except Exception:  # who shows it makes it then
+                log.exception("The list of models could not be prepared")
+            self._offer = found
 
     def _shown(self, endpoint: _Endpoint) -> tuple[Model, ...]:
         """Its list; where it has given none, what is declared of it. Orders first, then worth."""

@@ -198,6 +198,7 @@ def test_any_error_answer_is_a_typed_error(
 
 
 LARGE = "x" * 20_000
+THOUGHT = {"type": "thinking_delta", "thinking": ""}
 
 
 @pytest.mark.parametrize(
@@ -231,9 +232,6 @@ def test_a_stream_without_end_is_held_in_bounded_memory(
 
     assert answer.fault is None and not answer.ended
     assert sizes[1] < sizes[0] + 4_000 and sizes[1] < 1_000_000
-
-
-THOUGHT = {"type": "thinking_delta", "thinking": ""}
 
 
 def summary(events: list[Event]) -> tuple[str, str, str, tuple[int, ...]]:
