@@ -45,7 +45,7 @@ class Life:
         self.disputes: list[str] = []
         self.urls: list[str] = []  # of checkouts, open or not
         self.backs: list[str] = []  # ways back that were not taken yet
-        self.deleted = False  # a customer of theirs was
+        self.deleted: list[str] = []  # customers that were theirs
         self.away = ""
         self.possible = {"free"}  # plans that were paid for since the rows were right last
 
@@ -85,7 +85,8 @@ class Life:
                 self.backs.append(url)
         assert self.away or len(found) <= 1
         (row,) = await self._rows("billing_accounts")
-        self.customer = row["customer_id"] or ""
+        bound = row["customer_id"] or ""
+        self.customer = "" if bound in self.deleted else bound
 
     async def pay(self, number: int) -> None:
         """The newest checkout mostly, and sometimes one that should be over."""
@@ -166,7 +167,8 @@ class Life:
         if self.customer:
             async with self._there():
                 await self.town.stripe.delete_customer(self.customer)
-            self.customer, self.deleted = "", True
+            self.deleted.append(self.customer)
+            self.customer = ""
 
     # What whoever runs the installation does.
 
@@ -222,12 +224,18 @@ class Life:
     async def _quiet(self) -> bool:
         """Whether every event is stored, by whatever way it came, and nothing is left to read."""
         await asyncio.sleep(PAUSE)
+        if await self._busy():
+            await self.town.hurry()
+            return False
+        return await self._heard() and not await self._busy()
+
+    async def _busy(self) -> bool:
         sql = """SELECT account_id FROM billing_accounts
                   WHERE dirty_gen > synced_gen OR lease_until > 0
                  UNION ALL SELECT event_id FROM stripe_events WHERE outcome = 'lookup'"""
-        if await self._all(sql):
-            await self.town.hurry()
-            return False
+        return bool(await self._all(sql))
+
+    async def _heard(self) -> bool:
         listed = await self.town.stripe.v1.events.list_async(
             {"types": sorted(WANTED), "created": {"gte": self.began}, "limit": 100}
         )
@@ -238,7 +246,7 @@ class Life:
     async def _truth(self) -> Truth:
         async with self._there():
             found = await truth(self.town.stripe, self.customer, self.disputes)
-        return replace(found, former=self.deleted)
+        return replace(found, former=bool(self.deleted))
 
     async def _subscriptions(self) -> Sequence[Any]:
         async with self._there():
