@@ -60,7 +60,7 @@ class Anthropic:
         """What one page holds: it may have 1,000, many times what there is."""
         listed = await self._endpoint.listed(f"{self._url}/models?limit=1000", "data")
         active = (entry for entry in listed if entry.get("lifecycle") != "retired")
-        return listing.models(active, lambda entry: entry.get("id"), self._model)
+        return await listing.models(active, lambda entry: entry.get("id"), self._model)
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         return self._endpoint.stream(self, prompt)

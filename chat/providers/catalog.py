@@ -220,7 +220,8 @@ class Catalog:
         if not self._shelf or provider is self._embedded:
             return True
         try:
-            await self._shelf.keep(KeptList(provider.key, provider.label, kept.written(models)))
+            text = await asyncio.to_thread(kept.written, models)
+            await self._shelf.keep(KeptList(provider.key, provider.label, text))
             return True
         except Exception:  # the next look tries again
             log.warning("The list of %s could not be kept", provider.label, exc_info=True)
@@ -228,18 +229,18 @@ class Catalog:
 
     async def _publish(self) -> None:
         async with self._publishing:  # or an older state could come behind a newer one
-            groups = (
-                Group(each.provider.label, self._shown(each), each.trouble)
-                for each in self._endpoints.values()
-            )
-            down = {key: each.trouble for key, each in self._endpoints.items() if each.trouble}
-            found = offer(groups, down)
+            found = await asyncio.to_thread(self._state)
             try:
                 if self._prepare:
                     await self._prepare(found)
             except Exception:  # who shows it makes it then
                 log.exception("The list of models could not be prepared")
             self._offer = found
+
+    def _state(self) -> Offer:
+        endpoints = self._endpoints.items()
+        groups = (Group(e.provider.label, self._shown(e), e.trouble) for _, e in endpoints)
+        return offer(groups, {key: each.trouble for key, each in endpoints if each.trouble})
 
     def _shown(self, endpoint: _Endpoint) -> tuple[Model, ...]:
         """Its list; where it has given none, what is declared of it. Orders first, then worth."""

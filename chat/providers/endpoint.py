@@ -80,7 +80,7 @@ class Endpoint:
                     body = await read(response, MAX_LIST + 1)
         except CLIENT_ERRORS as error:
             raise failure(error) from error
-        return entries(body, key)
+        return await asyncio.to_thread(entries, body, key)
 
     async def stream(self, wire: Wire, prompt: Prompt) -> AsyncGenerator[Event, None]:
         """The answer, as `Provider.stream` gives it."""

@@ -83,7 +83,7 @@ class Gemini:
         """What one page holds: it may have 1,000, many times what there is."""
         listed = await self._endpoint.listed(f"{self._url}/models?pageSize=1000", "models")
         writing = (entry for entry in listed if _writes(entry))
-        return listing.models(writing, _own_id, self._model, self._keep)
+        return await listing.models(writing, _own_id, self._model, self._keep)
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         return self._endpoint.stream(self, prompt)

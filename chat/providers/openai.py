@@ -65,7 +65,7 @@ class OpenAI:
 
     async def models(self) -> list[Model]:
         listed = await self._endpoint.listed(f"{self._url}/models", "data")
-        return listing.models(listed, lambda entry: entry.get("id"), self._model, self._keep)
+        return await listing.models(listed, lambda entry: entry.get("id"), self._model, self._keep)
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         return self._endpoint.stream(self, prompt)
