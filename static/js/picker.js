@@ -55,8 +55,8 @@ function show() {
   found.replaceChildren(...made);
   rows().forEach((each, at) => { each.id = `found-${at}`; });
   const total = groups.reduce((sum, { options }) => sum + options.length, 0);
-  const { none, more } = part("[role=status]").dataset;
-  part("[role=status]").textContent = total > MOST ? more : total ? "" : none;
+  const { none, more } = part("#models [role=status]").dataset;
+  part("#models [role=status]").textContent = total > MOST ? more : total ? "" : none;
   mark(rows().find((each) => !each.ariaDisabled) || rows()[0]);
 }
 
