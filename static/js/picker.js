@@ -55,8 +55,8 @@ function show() {
   found.replaceChildren(...made);
   rows().forEach((each, at) => { each.id = `found-${at}`; });
   const total = groups.reduce((sum, { options }) => sum + options.length, 0);
-  const { none, more } = part("[role=status]").dataset;
-  part("[role=status]").textContent = total > MOST ? more : total ? "" : none;
+  const { none, more } = part("#models [role=status]").dataset;
+  part("#models [role=status]").textContent = total > MOST ? more : total ? "" : none;
   mark(rows().find((each) => !each.ariaDisabled) || rows()[0]);
 }
 
@@ -99,6 +99,7 @@ document.addEventListener("input", ({ target }) => {
 document.addEventListener("keydown", (event) => {
   if (!event.target.closest("#models") || event.isComposing) return;
   if (event.key === "Enter") pick(rows().find((each) => each.ariaSelected === "true"));
+  else if (event.key === "Escape") part("#models").hidePopover(); // and not first what was typed
   else if (!step(event.key)) return;
   event.preventDefault();
 });
