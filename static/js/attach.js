@@ -62,6 +62,7 @@ function drawn(file) {
   chip.querySelector("small").textContent = size(file.size);
   chip.append(button(`${door().dataset.remove} ${file.name}`, "", () => drop(chip)));
   chips().append(chip);
+  chip.scrollIntoView({ block: "nearest" });
   return chip;
 }
 
@@ -78,6 +79,7 @@ function fail(chip, file, why, again) {
   chip.querySelector("progress")?.remove();
   chip.querySelector("small").textContent = why;
   if (again) chip.append(button(`${door().dataset.retry} ${file.name}`, door().dataset.retry, () => { chip.remove(); bring(file); }));
+  chip.scrollIntoView({ block: "nearest" });
   waiting = false;
   settle();
 }

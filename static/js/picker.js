@@ -99,6 +99,7 @@ document.addEventListener("input", ({ target }) => {
 document.addEventListener("keydown", (event) => {
   if (!event.target.closest("#models") || event.isComposing) return;
   if (event.key === "Enter") pick(rows().find((each) => each.ariaSelected === "true"));
+  else if (event.key === "Escape") part("#models").hidePopover(); // and not first what was typed
   else if (!step(event.key)) return;
   event.preventDefault();
 });
