@@ -87,6 +87,7 @@ async def test_an_upgrade_counts_with_the_next_message_and_an_end_keeps_what_was
     await asked(ada, TINY)
     pages = await asyncio.gather(*(ada.send(f"Number {n}") for n in range(50)))
     assert sorted(each.status for each in pages) == [200] + [429] * 49, "credit for one"
+    await ada.watched(reply_of(next(each for each in pages if each.status == 200)))
     assert await messages(ada) == ("2", "2")
     refused = next(each for each in pages if each.status == 429)
     assert refused.one("[data-code=quota_exceeded] a[href='/billing']")

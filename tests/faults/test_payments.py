@@ -18,7 +18,7 @@ from tests.rows import change
 from tests.stripe.world import StripeAccount
 
 LONG = bool(os.environ.get("CHAOS"))
-ROUNDS = 12 if LONG else 1  # each with an installation and a Stripe account of its own
+ROUNDS = 6 if LONG else 1  # each with an installation and a Stripe account of its own
 LIVES = 25 if LONG else 5
 STEPS = 25 if LONG else 10
 COMMON = ["buy", "upgrade", "pay", "decline", "come_back", "cancel", "deliver", "renew", "fail"]
