@@ -16,7 +16,7 @@ from chat.admin import billing as admin_billing
 from chat.attachments import routes as attachments
 from chat.attachments.cleaning import Cleaning
 from chat.attachments.keeping import Files
-from chat.attachments.store import open_store, temporary
+from chat.attachments.opening import open_store, temporary
 from chat.billing import allowance, banner, current, refused
 from chat.billing import routes as billing
 from chat.billing.parts import Selling

@@ -104,7 +104,7 @@ class Files:
             found = await reading.read(arrived.path, arrived.name, beside)
             pictures = _pictures(found)
             derived = await on_disk(_types, pictures)
-            content = Content(arrived.sha256, arrived.size, found, derived)
+            content = Content(_named(arrived.sha256, found), arrived.size, found, derived)
             attachment_id = await self._place(content, arrived.name, account_id, limits)
             try:
                 for name, path in pictures.items():
@@ -160,6 +160,14 @@ def _room_needed() -> Iterator[None]:
         yield
     except OSError as error:
         raise unkept() from error
+
+
+def _named(sha256: str, found: Reading) -> str:
+    """The name of a content. Of text, what it was called says how it is read: `a.txt` and `a.html`
+    of the same bytes are two, or whoever sends the second would change the first."""
+    if found.kind != "text" or found.type == "text/plain":
+        return sha256
+    return hashlib.sha256(f"{found.type} {sha256}".encode()).hexdigest()
 
 
 def _pictures(found: Reading) -> dict[str, Path]:

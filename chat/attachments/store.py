@@ -8,7 +8,6 @@ from typing import Protocol
 
 from chat.attachments.disk import made_folder, on_disk, synced
 from chat.errors import Unavailable
-from chat.settings import BadSettings, Settings
 
 PIECE = 256 * 1024  # bytes
 NAME = re.compile(r"[0-9a-f]{64}(\.(model|thumb|page\d{1,2}))?")
@@ -18,7 +17,7 @@ class Store(Protocol):
     """Contents by name. What is not there is a FileNotFoundError; Unavailable: not reachable."""
 
     async def keep(self, given: Path, name: str) -> None:
-        """Moves a file of `temporary` there; on disk then. What is there already is the same."""
+        """Moves a file of `temporary()` there; on disk then. What is there already is the same."""
         ...
 
     async def size(self, name: str) -> int:
@@ -79,28 +78,6 @@ class Folder:
 async def content(store: Store, name: str) -> bytes:
     """All of it, for what is known to be small."""
     return b"".join([piece async for piece in store.stream(name, 0, await store.size(name))])
-
-
-def temporary(settings: Settings) -> Path:
-    """Where files arrive: on the disk that they are kept on, hidden from backups."""
-    return (settings.uploads.folder or settings.data) / ".tmp"
-
-
-def open_store(settings: Settings) -> Store:
-    """BadSettings when the place cannot be used; a bucket is not asked yet."""
-    if settings.uploads.folder is None:
-        try:
-            from chat.attachments.bucket import Bucket  # only where it is wanted
-        except ImportError as error:
-            raise BadSettings(
-                ["UPLOADS is an s3:// address, and its driver is missing: make s3"]
-            ) from error
-        return Bucket(settings.uploads, settings.variables)
-    try:
-        made_folder(temporary(settings))
-    except OSError as error:
-        raise BadSettings([f"UPLOADS cannot be used: {error}."]) from error
-    return Folder(settings.uploads.folder)
 
 
 def unkept() -> Unavailable:

@@ -5,14 +5,16 @@ SELECT deleting_at
  WHERE sha256 = :file;
 
 -- name: add_file
--- Read again, it may be better understood than before.
+-- Read again, it may be better understood than before; or worse, by a machine that is busy: what
+-- was understood stays. Of one that is being removed nothing may be left.
 INSERT INTO files
   (sha256, size, type, kind, trouble, cut, pages, width, height, derived, created_at, text)
 VALUES (:file, :size, :type, :kind, :trouble, :cut, :pages, :width, :height, :derived, :now, :text)
 ON CONFLICT (sha256) DO UPDATE
    SET type = excluded.type, kind = excluded.kind, trouble = excluded.trouble, cut = excluded.cut,
        pages = excluded.pages, width = excluded.width, height = excluded.height,
-       derived = excluded.derived, text = excluded.text, deleting_at = NULL;
+       derived = excluded.derived, text = excluded.text, deleting_at = NULL
+ WHERE files.trouble <> '' OR excluded.trouble = '' OR files.deleting_at IS NOT NULL;
 
 -- name: add
 INSERT INTO attachments (id, account_id, message_id, position, name, file, created_at)

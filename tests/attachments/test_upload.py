@@ -2,12 +2,16 @@
 
 import asyncio
 import hashlib
+import secrets
 from pathlib import Path
 
+from chat.attachments.domain import Limits
+from chat.attachments.reading import Reading
+from chat.attachments.repository import AttachmentRepository, Content
 from tests.attachments.sending import ids_of, upload, uploaded
 from tests.conftest import SiteMaker
 from tests.people import Person
-from tests.rows import count
+from tests.rows import count, rows
 from tests.site import Site
 
 
@@ -51,6 +55,30 @@ async def test_the_same_content_is_kept_once(site: Site, ada: Person, eve: Perso
     digest = hashlib.sha256(data).hexdigest()
     assert await count(site, "files", "sha256 = :d", d=digest) == 1
     assert await count(site, "attachments", "file = :d", d=digest) == 7
+
+
+async def test_nobody_changes_how_somebody_else_s_file_is_read(ada: Person, eve: Person) -> None:
+    page = b"<p>Two <b>lions</b></p>" + secrets.token_hex(8).encode()
+    chip = await uploaded(ada, "page.txt", page)
+    before = await ada.get(f"/attachments/{chip}/text")
+    await uploaded(eve, "page.html", page)
+
+    assert before.one("pre").text == page.decode()
+    assert (await ada.get(f"/attachments/{chip}/text")).one("pre").text == page.decode()
+    assert (await ada.get(f"/attachments/{chip}")).headers["Content-Type"].startswith("text/plain")
+
+
+async def test_what_was_read_once_is_not_forgotten_on_a_bad_day(site: Site, ada: Person) -> None:
+    data = secrets.token_hex(8).encode()
+    chip = await uploaded(ada, "a.txt", data)
+    mine = "SELECT id FROM accounts WHERE email = :email"
+    account = str((await rows(site, mine, email=ada.email))[0]["id"])
+    repository, none = AttachmentRepository(site.db), Limits(10**6, 10, 10**9)
+    digest = hashlib.sha256(data).hexdigest()
+    slow = Content(digest, len(data), Reading(trouble="slow"), "")
+    await repository.add(slow, "b.txt", account, 1, none)
+
+    assert (await ada.get(f"/attachments/{chip}/text")).one("pre").text == data.decode()
 
 
 async def test_several_come_at_once_and_in_order(ada: Person) -> None:
