@@ -36,7 +36,7 @@ def preparation(started: Started, model: Model, account_id: str) -> Preparation:
             history = await stored.history(started, account_id)
             echoes = await stored.echoes(started, account_id, longest_echo(model))
         told = await instructed.of_both(started.conversation.id, account_id)
-        system = await asyncio.to_thread(before, told.system)
+        system = await asyncio.to_thread(before, told.system) if told.system else 0
         if overflow and overflow.tokens <= fits(history, model, measures.of(model), system):
             await measures.overflowed(model, overflow.words)
         most = int(overflow.tokens * SMALLER) if overflow else 0

@@ -237,6 +237,7 @@ async def test_stopped_again_at_once_nothing_is_lost(
 
     await ada.partial(f"/replies/{reply}/continuation")
     again = await ada.partial(f"/replies/{reply}/stop")
+    upstream.answers.clear()  # it may not even have been asked
 
     assert again.words("[data-part=text]") == "Once upon a"
     assert again.words(".outcome p") == "You stopped this answer."
