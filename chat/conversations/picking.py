@@ -262,6 +262,8 @@ def _holder(plans: Plans, model: Model) -> str:
 
 def _trouble(offer: Offer, mine: tuple[Group, ...], chosen: Model, gone: str) -> str:
     if gone:
+        if locked := own.find(gone):
+            return sentence(billing.lock(locked))
         name = clean(gone).partition("/")[2] or clean(gone)
         return gettext("%(model)s is not offered any more.", model=first_words(name))
     if not billing.allowed(chosen):

@@ -129,6 +129,8 @@ async def test_every_way_to_ask_it_is_refused_and_old_talks_stay_readable(
     (chosen,) = shown.html.select("#picker option[selected]")
     assert chosen["value"] == "openai/large"
     assert chosen.has_attr("disabled")
+    begun = await ada.get("/?model=openai/large")
+    assert begun.words("#picker > small") == "large is not part of your plan. Pro has it."
     free = await ada.send("With another one", talk)
     assert free.status == 200
     await ada.watched(reply_of(free))

@@ -202,7 +202,7 @@ async def _long_one(at: Camera, upstream: Upstream) -> None:
     await answered(page)
     await at.shot("7-long")
     await page.locator(".prose h2").evaluate("heading => heading.scrollIntoView()")
-    await page.locator(".scroll").evaluate("box => { box.scrollTop -= 130 }")
+    await page.locator(".scroll").evaluate("box => { box.scrollTop -= 146 }")
     await at.shot("8-code")
     upstream.will(BUSY, BUSY, BUSY)
     await send(page, "And with asyncio?")
