@@ -1,13 +1,17 @@
 # make run    everything set up, then the app on http://127.0.0.1:5001
 # make test   what the tests need, then all of them (make lint is their first step)
 # make postgres   make setup, and the driver for DATABASE_URL=postgresql://…
+# make s3         make setup, and the store for UPLOADS=s3://…
+# make demo   the app with billing against a stand-in for Stripe: nobody pays
+# make live-stripe   the tests that a real Stripe account in test mode can answer, with its keys
+# make live   what only the real model services can answer, with their keys: costs cents
 # make chaos  the tests of faults and of load in their long form: about an hour
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run setup postgres test chaos lint format lock messages screenshots
+.PHONY: run setup postgres s3 test demo live live-stripe chaos lint format lock messages screenshots
 .DEFAULT_GOAL := run
 
 run: setup
@@ -33,6 +37,12 @@ postgres: setup $(VENV)/.postgres
 
 $(VENV)/.postgres: requirements-postgres.lock | $(VENV)/.app
 	$(PIP) install --require-hashes --requirement requirements-postgres.lock
+	@touch $@
+
+s3: setup $(VENV)/.s3
+
+$(VENV)/.s3: requirements-s3.lock | $(VENV)/.app
+	$(PIP) install --require-hashes --requirement requirements-s3.lock
 	@touch $@
 
 static/vendor/.done: package.json package-lock.json
@@ -62,6 +72,15 @@ test: setup $(VENV)/.dev lint
 	$(BIN)/python -m tests.needs
 	$(BIN)/python -m tests.run
 
+demo: setup
+	@$(BIN)/python -m tests.stripe.demo
+
+live: setup $(VENV)/.dev
+	@$(BIN)/python -m tests.providers.live
+
+live-stripe: setup $(VENV)/.dev
+	$(BIN)/python -m pytest tests/stripe/live.py -rs
+
 chaos: setup $(VENV)/.dev
 	$(BIN)/python -m tests.needs
 	CHAOS=1 $(BIN)/python -m pytest tests/faults -s
@@ -75,6 +94,8 @@ lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --extra postgres pyproject.toml -c requirements.lock -o requirements-postgres.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --extra s3 pyproject.toml -c requirements.lock -o requirements-s3.lock
+	uv pip compile --universal --python-version 3.14 --generate-hashes --no-header tests/stripe/requirements.in -o tests/stripe/requirements.lock
 
 messages: $(VENV)/.dev
 	$(BIN)/python -m tests.messages

@@ -35,12 +35,18 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
 
         return watch(["-m", "chat", "serve"])
     from chat.app import create_app, drain
+    from chat.attachments.intake import file_limit
     from chat.server import run
     from chat.web.guard import guarded
 
     app = create_app(settings)
     app.logger.addFilter(_unsaid)
-    wall = guarded(app, settings, body_limit=lambda path: LONGEST_BODY)
+    wall = guarded(
+        app,
+        settings,
+        body_limit=lambda path: LONGEST_BODY,
+        file_limit=file_limit(settings, app.extensions["plans"]),
+    )
     return run(wall, settings, draining=lambda: drain(app))
 
 
@@ -73,6 +79,8 @@ def backup(settings: Settings, options: argparse.Namespace) -> int:
 
     made = make(settings, options.folder)
     print(f"{options.folder} holds {made.sentence()}.")
+    if settings.uploads.folder is None:
+        print(f"The files are not in it: {settings.uploads} is yours to keep.")
     return 0
 
 
@@ -98,10 +106,10 @@ def copy_database(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def check(settings: Settings, _: argparse.Namespace) -> int:
-    """Mistakes in the settings have ended the program before; those in the models file do now."""
-    from chat.providers.declared import declared
+    """Mistakes in the settings have ended the program before; those in their files do now."""
+    from chat.billing.plans import said
 
-    declared(settings)
+    said(settings)
     print(f"The settings are in order. Prosa will be on {settings.public_url}.")
     return 0
 

@@ -42,5 +42,9 @@ class OverLimit(ChatError):
     """Too much of something; `retry_after` says when it is all right again."""
 
 
+class TooLarge(ChatError):
+    """More bytes than are taken."""
+
+
 class Unavailable(ChatError):
     """Nothing is wrong with the request: it should be tried again."""

@@ -12,7 +12,7 @@ from chat.web.guard import request_id
 
 LONGEST = 2_000
 EXPECTED = (ChatError, BadSettings, ConnectionError, TimeoutError, KeyboardInterrupt)
-_QUIET = ("hypercorn.error", "hypercorn.access", "asyncio", "aiosqlite", "quart.serving")
+_QUIET = ("hypercorn.error", "hypercorn.access", "asyncio", "aiosqlite", "quart.serving", "stripe")
 
 
 def configure(log_format: str) -> None:

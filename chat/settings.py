@@ -7,17 +7,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
-PLACEHOLDERS = {
-    "changeme",
-    "change-me",
-    "secret",
-    "secret-key",
-    "dev",
-    "development",
-    "your-secret",
-}
+from chat import checks
+
 SECRETS = (
     "SECRET_KEY",
     "DATABASE_URL",
@@ -29,6 +21,7 @@ SECRETS = (
     "STRIPE_WEBHOOK_SECRET",
     "SMTP_URL",
 )
+KEPT_IN_CHILDREN = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
 
 
 class BadSettings(Exception):
@@ -40,27 +33,46 @@ class BadSettings(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Uploads:
+    """Where the users' files are: a folder, or a bucket (`folder` is None) under a prefix."""
+
+    folder: Path | None
+    bucket: str = ""
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        return str(self.folder or f"s3://{self.bucket}/{self.prefix}".rstrip("/"))
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the operator decided. Limits are counts, megabytes or per the unit in the name."""
 
     data: Path
-    uploads: Path
-    database_url: str
+    uploads: Uploads
+    database_url: str = field(repr=False)
     host: str
     port: int
     public_url: str
     public_url_given: bool
-    secret_key: str  # empty: made once and kept in the data folder (`secret_key()` below)
-    openai_api_key: str
+    secret_key: str = field(
+        repr=False
+    )  # empty: made once and kept in the data folder (`secret_key()` below)
+    openai_api_key: str = field(repr=False)
     openai_base_url: str
-    anthropic_api_key: str
+    anthropic_api_key: str = field(repr=False)
     anthropic_base_url: str
-    gemini_api_key: str
+    gemini_api_key: str = field(repr=False)
     gemini_base_url: str
-    openrouter_api_key: str
+    openrouter_api_key: str = field(repr=False)
     ollama_host: str
     models_file: Path | None  # more endpoints, and what is said of models (`providers/declared.py`)
+    plans_file: Path | None  # what accounts may use, and what that costs (`billing/plans.py`)
     embedded_model: str  # auto, off, or a path
+    stripe_secret_key: str = field(repr=False)
+    stripe_webhook_secret: str = field(repr=False)  # or several, with commas
+    stripe_price_id: str
+    stripe_api_base: str  # empty: Stripe's own
     sign_up: str  # open, invited, closed
     trusted_proxies: int  # hops whose forwarding headers count
     limit_sign_ups: int  # per address and hour
@@ -77,6 +89,10 @@ class Settings:
     def secure(self) -> bool:
         """Whether browsers reach us through TLS."""
         return self.public_url.startswith("https://")
+
+    @property
+    def billing(self) -> bool:
+        return bool(self.stripe_secret_key)
 
     @property
     def postgres(self) -> bool:
@@ -107,33 +123,44 @@ def environment(folder: Path | None = None) -> dict[str, str]:
     return found | os.environ
 
 
+def child_environment() -> dict[str, str]:
+    """What a child process needs to find its libraries, and none of our secrets."""
+    return {name: os.environ[name] for name in KEPT_IN_CHILDREN if name in os.environ}
+
+
 def read(env: Mapping[str, str]) -> Settings:
     """Settings from `env`, or BadSettings with every mistake in it, not just the first."""
     reader = _Reader(env)
     data = Path(reader.text("DATA", "data")).absolute()
     host, port = reader.text("HOST", "127.0.0.1"), reader.number("PORT", 5001, 0, 65535)
-    models_file = reader.text("MODELS_FILE", "")
+    models_file, plans_file = reader.text("MODELS_FILE", ""), reader.text("PLANS_FILE", "")
     railway = env.get("RAILWAY_PUBLIC_DOMAIN", "")
-    public_url = reader.text("PUBLIC_URL", f"https://{railway}" if railway else "")
+    given = reader.text("PUBLIC_URL", f"https://{railway}" if railway else "")
+    kept = f"sqlite:///{data / 'chat.db'}"
     settings = Settings(
         data=data,
-        uploads=Path(reader.checked("UPLOADS", "uploads", _folder)).absolute(),
-        database_url=reader.checked("DATABASE_URL", f"sqlite:///{data / 'chat.db'}", _database),
+        uploads=_uploads(reader.checked("UPLOADS", "uploads", checks.place)),
+        database_url=reader.checked("DATABASE_URL", kept, checks.database),
         host=host,
         port=port,
-        public_url=reader.valid("PUBLIC_URL", public_url, _http).rstrip("/") or _local(host, port),
-        public_url_given=bool(public_url),
-        secret_key=reader.checked("SECRET_KEY", "", _secret),
-        openai_api_key=reader.checked("OPENAI_API_KEY", "", _key),
-        openai_base_url=reader.checked("OPENAI_BASE_URL", "", _http).rstrip("/"),
-        anthropic_api_key=reader.checked("ANTHROPIC_API_KEY", "", _key),
-        anthropic_base_url=reader.checked("ANTHROPIC_BASE_URL", "", _http).rstrip("/"),
-        gemini_api_key=reader.checked("GEMINI_API_KEY", "", _key),
-        gemini_base_url=reader.checked("GEMINI_BASE_URL", "", _http).rstrip("/"),
-        openrouter_api_key=reader.checked("OPENROUTER_API_KEY", "", _key),
+        public_url=reader.valid("PUBLIC_URL", given, checks.http).rstrip("/") or _local(host, port),
+        public_url_given=bool(given),
+        secret_key=reader.checked("SECRET_KEY", "", checks.secret),
+        openai_api_key=reader.checked("OPENAI_API_KEY", "", checks.key),
+        openai_base_url=reader.checked("OPENAI_BASE_URL", "", checks.http).rstrip("/"),
+        anthropic_api_key=reader.checked("ANTHROPIC_API_KEY", "", checks.key),
+        anthropic_base_url=reader.checked("ANTHROPIC_BASE_URL", "", checks.http).rstrip("/"),
+        gemini_api_key=reader.checked("GEMINI_API_KEY", "", checks.key),
+        gemini_base_url=reader.checked("GEMINI_BASE_URL", "", checks.http).rstrip("/"),
+        openrouter_api_key=reader.checked("OPENROUTER_API_KEY", "", checks.key),
         ollama_host=reader.text("OLLAMA_HOST", "").rstrip("/"),
         models_file=Path(models_file).absolute() if models_file else None,
-        embedded_model=reader.checked("EMBEDDED_MODEL", "auto", _embedded),
+        plans_file=Path(plans_file).absolute() if plans_file else None,
+        embedded_model=reader.checked("EMBEDDED_MODEL", "auto", checks.embedded),
+        stripe_secret_key=reader.checked("STRIPE_SECRET_KEY", "", checks.stripe_key),
+        stripe_webhook_secret=reader.checked("STRIPE_WEBHOOK_SECRET", "", checks.stripe_secrets),
+        stripe_price_id=reader.checked("STRIPE_PRICE_ID", "", checks.stripe_price),
+        stripe_api_base=reader.checked("STRIPE_API_BASE", "", checks.loopback).rstrip("/"),
         sign_up=reader.choice("SIGN_UP", "open", "invited", "closed"),
         trusted_proxies=reader.number("TRUSTED_PROXIES", 0, 0, 10),
         limit_sign_ups=reader.number("LIMIT_SIGN_UPS", 5, 1),
@@ -147,6 +174,12 @@ def read(env: Mapping[str, str]) -> Settings:
     )
     if settings.postgres and not settings.secret_key:
         reader.mistakes.append("SECRET_KEY must be set with PostgreSQL: processes share it.")
+    stripe = settings.stripe_secret_key, settings.stripe_webhook_secret, settings.stripe_price_id
+    if any(stripe) and not all(stripe):
+        names = "STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET, STRIPE_PRICE_ID"
+        reader.mistakes.append(f"{names}: set all three or none.")
+    if settings.stripe_api_base and "sk_test_" not in settings.stripe_secret_key:
+        reader.mistakes.append("STRIPE_API_BASE is only for tests: with an sk_test_ key.")
     if reader.mistakes:
         raise BadSettings(reader.mistakes)
     return settings
@@ -166,7 +199,7 @@ def secret_key(settings: Settings) -> str:
         key = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings([f"The data folder cannot be used: {error}."]) from error
-    if complaint := _secret(key):
+    if complaint := checks.secret(key):
         raise BadSettings([f"{path} {complaint}"])
     return key
 
@@ -230,39 +263,7 @@ def _local(host: str, port: int) -> str:
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
-def _http(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
-        _ = parts.port
-    except ValueError:
-        usable = False
-    return "" if usable else f"must be an http:// or https:// address, not {value!r}."
-
-
-def _database(value: str) -> str:
-    if value.startswith(("sqlite:///", "postgresql://", "postgres://")):
-        return ""
-    return "must begin with sqlite:/// or postgresql://."
-
-
-def _folder(value: str) -> str:
-    return "must be a folder: this version knows no s3://." if "://" in value else ""
-
-
-def _secret(value: str) -> str:
-    if value.lower() in PLACEHOLDERS or value.lower().startswith(("changeme", "your-", "<")):
-        return "is a placeholder: put at least 32 random characters there (openssl rand -hex 32)."
-    return "" if len(value.encode()) >= 32 else "is too short: at least 32 characters are needed."
-
-
-def _key(value: str) -> str:
-    """It becomes a header: what is no key there fails each question, and late."""
-    usable = value.isascii() and value.isprintable() and " " not in value
-    return "" if usable else "must be one word of ASCII characters, as the provider gave it."
-
-
-def _embedded(value: str) -> str:
-    if value in ("auto", "off") or Path(value).is_file():
-        return ""
-    return f"must be auto, off, or the path of a GGUF file, not {value!r}."
+def _uploads(value: str) -> Uploads:
+    if found := checks.BUCKET.fullmatch(value):
+        return Uploads(None, found["bucket"], (found["prefix"] or "").strip("/"))
+    return Uploads(Path(value).absolute())

@@ -12,6 +12,8 @@ from tests import upstream as upstreams
 from tests.databases import Installer, Server
 from tests.people import Person
 from tests.site import Site
+from tests.stripe import world as stripe_worlds
+from tests.stripe.world import StripeAccount, World
 from tests.upstream import Upstream
 
 SiteMaker = Callable[..., Awaitable[Site]]
@@ -28,6 +30,19 @@ def _quick_passwords() -> None:
 @pytest.fixture(scope="session")
 async def upstream() -> AsyncIterator[Upstream]:
     async with upstreams.running() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+async def stripe_world() -> AsyncIterator[World]:
+    """A stand-in for Stripe; each test takes an account of its own."""
+    async with stripe_worlds.running() as found:
+        yield found
+
+
+@pytest.fixture
+async def stripe_account(stripe_world: World) -> AsyncIterator[StripeAccount]:
+    async with stripe_worlds.an_account(stripe_world) as found:
         yield found
 
 

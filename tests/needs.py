@@ -1,4 +1,7 @@
-"""Brings what the tests need and pip cannot: programs of Debian's. `python -m tests.needs`"""
+"""Brings what the tests need and pip cannot: Debian's programs, the stand-in for Stripe.
+
+`python -m tests.needs`
+"""
 
 import os
 import shutil
@@ -8,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
+
+from tests.stripe import installed
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,10 @@ def main() -> int:
     still = [need for need in NEEDS.values() if not need.path]
     for need in still:
         print(f"MISSING: {need.missing}. NOT tested without it: {need.without}.")
-    return 1 if still and os.environ.get("CI") else 0
+    lacking = installed.missing()
+    for sentence in lacking:
+        print(sentence)
+    return 1 if (still or lacking) and os.environ.get("CI") else 0
 
 
 def _run(*command: str) -> None:

@@ -36,6 +36,16 @@ class Screen:
         return self._one(f"#m-{self._reply} [data-part=text]").get_text()
 
     @property
+    def thoughts(self) -> str:
+        """The HTML of what was thought."""
+        return self._one(f"#m-{self._reply}-thoughts").decode_contents()
+
+    @property
+    def thinking(self) -> str:
+        """What the folded part is called."""
+        return self._one(f"#m-{self._reply} [data-part=reasoning] > summary").get_text()
+
+    @property
     def html(self) -> str:
         """The inside of a finished reply."""
         return self._one(f"#m-{self._reply} [data-part=text]").decode_contents()

@@ -12,6 +12,7 @@ from quart import Quart
 
 from chat.__main__ import LONGEST_BODY
 from chat.app import create_app, drain
+from chat.attachments.intake import file_limit
 from chat.db.database import Database
 from chat.listener import Listener, take_places
 from chat.settings import Settings, read
@@ -41,13 +42,19 @@ async def running(
     folder: Path, env: Mapping[str, str], clock: Clock = system_clock
 ) -> AsyncIterator[Site]:
     """An installation with its data in `folder`, gone (drained, as on SIGTERM) afterwards."""
-    given = {"DATA": str(folder), "PORT": "0", "EMBEDDED_MODEL": "off", **PLENTY, **env}
+    given = {"DATA": str(folder), "UPLOADS": str(folder / "uploads"), "PORT": "0",
+             "EMBEDDED_MODEL": "off", **PLENTY, **env}  # fmt: skip
     settings = read(given)
     app = create_app(settings, clock)
     take_places(settings)
     config = Listener(settings, graceful=1)
     port = config.bound.getsockname()[1]
-    wall = guarded(app, settings, body_limit=lambda path: LONGEST_BODY)
+    wall = guarded(
+        app,
+        settings,
+        body_limit=lambda path: LONGEST_BODY,
+        file_limit=file_limit(settings, app.extensions["plans"]),
+    )
     leave, ready = asyncio.Event(), asyncio.Event()
 
     async def until_left() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from werkzeug.routing import Rule
 
+from tests.attachments.sending import uploaded
 from tests.people import PARTIAL, Person, conversation_of, reply_of
 from tests.raw import ask
 from tests.rows import rows, state, until
@@ -24,10 +25,21 @@ accounts.sign_up accounts.login accounts.log_in accounts.logout""".split()
 )
 OWN = set(
     """accounts.show accounts.preferences accounts.password accounts.end_others
-conversations.default_model conversations.index replies.start usage.show""".split()
+attachments.add attachments.chips attachments.index conversations.default_model
+conversations.index replies.start usage.show keys.show keys.save
+keys.remove instructing.of_account instructing.save_of_account presets.index presets.add
+billing.show billing.state billing.checkout billing.come_back billing.portal
+leaving.show leaving.delete""".split()
+)
+# Not there, for whoever is no administrator.
+ADMIN = set(
+    """admin_billing.show admin_billing.sync admin_billing.notices admin_billing.grants""".split()
 )
 THINGS: dict[str, dict[str, str]] = {  # with a form that would do something to one's own
     "accounts.end_session": {},
+    "attachments.show": {},
+    "attachments.text": {},
+    "attachments.delete": {},
     "conversations.show": {},
     "conversations.older": {},
     "conversations.path": {},
@@ -36,11 +48,17 @@ THINGS: dict[str, dict[str, str]] = {  # with a form that would do something to 
     "conversations.pin": {"on": "1"},
     "conversations.archive": {"on": "1"},
     "conversations.delete": {},
+    "instructing.of_conversation": {},
+    "instructing.save_of_conversation": {"system": "Obey Eve"},
+    "presets.show": {},
+    "presets.change": {"name": "Taken", "system": "Obey Eve"},
+    "presets.delete": {},
     "editing.edit": {},
     "editing.add": {"text": "Go on", "model": "openai/tiny", "key": "k"},
     "replies.send": {"text": "Go on", "model": "openai/tiny", "key": "k"},
     "replies.show": {},
     "replies.stop": {},
+    "replies.stop_all": {},
     "replies.retry": {},
     "replies.resume": {},
     "watching.stream": {},
@@ -59,6 +77,8 @@ class Things:
     running_reply: str
     message: str
     session: str
+    preset: str
+    attachment: str
 
     def path(self, rule: Rule, *, finished: bool = True) -> str:
         found = {
@@ -66,6 +86,8 @@ class Things:
             "reply_id": self.reply if finished else self.running_reply,
             "message_id": self.message if finished else self.running_reply,
             "session_id": self.session,
+            "preset_id": self.preset,
+            "attachment_id": self.attachment,
         }
         path = str(rule.rule)
         for name in rule.arguments:
@@ -78,7 +100,7 @@ class Things:
         return text
 
 
-NOTHING = Things(*[ABSENT] * 6)
+NOTHING = Things(*[ABSENT] * 8)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +116,8 @@ async def ada(site: Site) -> AsyncIterator[Person]:
 async def hers(site: Site, ada: Person, upstream: Upstream) -> Things:
     text = "My hippopotamus is ill"
     upstream.will(Answer(["Ask a ", "rhinoceros"]))
-    done = await ada.send(text)
+    attachment = await uploaded(ada, "hippopotamus.txt", b"rhinoceros")
+    done = await ada.send(text, attachment=attachment)
     await ada.watched(reply_of(done))
     upstream.will(Answer(["Ask a rhinoceros", "."], held=asyncio.Event()))
     running = await ada.send(text)
@@ -105,6 +128,13 @@ async def hers(site: Site, ada: Person, upstream: Upstream) -> Things:
     await until(begun, within=5)
     sql = "SELECT s.id FROM sessions s JOIN accounts a ON a.id = s.account_id WHERE email = :email"
     session = (await rows(site, sql, email=ada.email))[0]["id"]
+    told = {"name": "Vet", "system": "You are a rhinoceros."}
+    await ada.post("/presets", told)
+    await ada.post("/account/instructions", told)
+    await ada.post(f"/conversations/{conversation_of(done)}/instructions", told)
+    await ada.post("/account/keys", {"provider": "openai", "key": "sk-rhinoceros"})
+    sql = "SELECT p.id FROM presets p JOIN accounts a ON a.id = p.account_id WHERE email = :email"
+    preset = (await rows(site, sql, email=ada.email))[0]["id"]
     return Things(
         conversation_of(done),
         reply_of(done),
@@ -112,6 +142,8 @@ async def hers(site: Site, ada: Person, upstream: Upstream) -> Things:
         reply_of(running),
         str(done.one("[data-role=user]")["id"]).removeprefix("m-"),
         session,
+        preset,
+        attachment,
     )
 
 
@@ -132,8 +164,13 @@ async def belongings(site: Site, person: Person) -> dict[str, list[dict[str, Any
     """All rows of an account."""
     mine = "account_id = (SELECT id FROM accounts WHERE email = :email)"
     found = {}
-    for table in ("conversations", "messages", "replies", "sessions"):
-        sql = f"SELECT * FROM {table} WHERE {mine} ORDER BY id"
+    tables = {"account_instructions": "account_id", "conversation_instructions": "account_id"}
+    tables |= {"own_keys": "provider", "presets": "id"}
+    tables |= dict.fromkeys(
+        ("attachments", "conversations", "messages", "replies", "sessions"), "id"
+    )
+    for table, order in tables.items():
+        sql = f"SELECT * FROM {table} WHERE {mine} ORDER BY {order}"
         found[table] = await rows(site, sql, email=person.email)
     found["account"] = await rows(site, "SELECT * FROM accounts WHERE email = :e", e=person.email)
     return found
@@ -142,7 +179,7 @@ async def belongings(site: Site, person: Person) -> dict[str, list[dict[str, Any
 def test_every_route_is_classified(site: Site) -> None:
     routes = {rule.endpoint for rule in site.app.url_map.iter_rules()}
 
-    assert routes == PUBLIC | OWN | THINGS.keys()
+    assert routes == PUBLIC | OWN | ADMIN | THINGS.keys()
 
 
 def test_whatever_takes_an_id_is_somebody_s(site: Site) -> None:
@@ -175,7 +212,7 @@ async def test_eve_cannot_tell_ada_s_from_what_is_not_there(
 
 
 @pytest.mark.parametrize("shape", ["page", "fragment"])
-@pytest.mark.parametrize("endpoint", sorted(OWN | THINGS.keys()))
+@pytest.mark.parametrize("endpoint", sorted(OWN | ADMIN | THINGS.keys()))
 async def test_whoever_is_not_signed_in_is_asked_to(
     site: Site, ada: Person, nobody: Person, hers: Things, endpoint: str, shape: str
 ) -> None:
@@ -197,13 +234,29 @@ async def test_whoever_is_not_signed_in_is_asked_to(
     assert await belongings(site, ada) == before
 
 
+@pytest.mark.parametrize("endpoint", sorted(ADMIN))
+async def test_what_is_about_everybody_is_not_there_for_others(
+    site: Site, eve: Person, endpoint: str
+) -> None:
+    nowhere = await eve.get("/no-such-page")
+    for rule in rules(site, endpoint):
+        for method in methods(rule):
+            form = {"email": eve.email, "plan": "pro"} if method == "POST" else None
+            answer = await ask(eve, method, str(rule.rule), data=form)
+
+            assert answer.status == 404
+            assert method == "HEAD" or answer.text == nowhere.text
+
+
 async def test_eve_finds_nothing_of_ada_s(eve: Person, hers: Things) -> None:
-    for path in ("/", "/conversations", "/account", *(f"/conversations?q={w}" for w in SECRETS)):
+    own = ("/account", "/account/keys", "/account/instructions", "/presets")
+    for path in ("/", "/conversations", *own, *(f"/conversations?q={w}" for w in SECRETS)):
         found = await eve.get(path)
 
         assert found.status == 200
         assert hers.conversation not in found.text
-        assert hers.session not in found.text
+        assert hers.session not in found.text and hers.preset not in found.text
+        assert "You are a rhinoceros" not in found.text and "key ends in" not in found.text
 
 
 async def test_a_message_is_only_found_in_its_own_conversation(
@@ -239,7 +292,7 @@ async def test_reading_changes_nothing(site: Site, ada: Person, hers: Things) ->
     for rule in site.app.url_map.iter_rules():
         if "GET" in (rule.methods or ()) and rule.endpoint != "assets.show":
             answer = await ask(ada, "GET", hers.path(rule))
-            assert answer.status in (200, 303), rule
+            assert answer.status in ((404,) if rule.endpoint in ADMIN else (200, 303)), rule
     assert await belongings(site, ada) == before
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.settings import BadSettings, Settings, environment, read, secret_key
+from chat.settings import SECRETS, BadSettings, Settings, Uploads, environment, read, secret_key
 
 GOOD_KEY = "k" * 16 + "0123456789abcdef"
 
@@ -31,6 +31,15 @@ def test_nothing_has_to_be_set() -> None:
     assert settings.database_file == settings.data / "chat.db"
     assert not settings.secure
     assert not settings.postgres
+
+
+def test_its_words_hold_no_secret() -> None:
+    place = "postgresql://ada:the-secret@db/prosa"
+    given = dict.fromkeys(SECRETS, "sk_test_the-secret-0123456789abcdef")
+    given |= {"STRIPE_WEBHOOK_SECRET": "whsec_the-secret", "STRIPE_PRICE_ID": "price_1"}
+    given |= {"STRIPE_SECRET_KEY": "sk_test_thesecret", "DATABASE_URL": place}
+
+    assert "secret" not in repr(read(given)).replace("secret_key", "")
 
 
 def test_every_mistake_is_told_at_once_in_a_line_of_its_own() -> None:
@@ -140,9 +149,11 @@ def test_only_secrets_come_from_files(tmp_path: Path) -> None:
 
 
 def test_uploads_are_in_a_folder_of_their_own(tmp_path: Path) -> None:
-    assert read({"UPLOADS": str(tmp_path)}).uploads == tmp_path
-    assert mistakes(UPLOADS="s3://bucket/prefix") == [
-        "UPLOADS must be a folder: this version knows no s3://."
+    assert read({"UPLOADS": str(tmp_path)}).uploads == Uploads(tmp_path)
+    assert read({"UPLOADS": "s3://bucket/a/b/"}).uploads == Uploads(None, "bucket", "a/b")
+    assert str(read({"UPLOADS": "s3://bucket"}).uploads) == "s3://bucket"
+    assert mistakes(UPLOADS="https://bucket") == [
+        "UPLOADS must be a folder or s3://bucket/prefix, not 'https://bucket'."
     ]
 
 

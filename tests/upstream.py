@@ -10,9 +10,16 @@ from typing import Any
 from aiohttp import web
 
 
+class Thought(str):
+    """A piece of an answer that is reasoning, not text."""
+
+
 @dataclass
 class Answer:
-    """`pieces` come `pause` seconds apart; with `held` the last one waits until it is set."""
+    """`pieces` come `pause` seconds apart; with `held` the last one waits until it is set.
+
+    `model`: the only one that gives this answer; '' is any.
+    """
 
     pieces: Sequence[str] = ("Hello", ", ", "world", ".")
     pause: float = 0.0
@@ -22,10 +29,15 @@ class Answer:
     usage: bool = True  # whether it says what it counted
     status: int = 200
     error: dict[str, Any] = field(default_factory=dict)
+    sealed: dict[str, Any] = field(default_factory=dict)  # a detail of its reasoning, at the end
+    model: str = ""
 
 
 class Upstream:
-    """Serves `/v1`. `asked`: the bodies of all questions; `closed`: connections a client left."""
+    """Serves `/v1`. `asked`: the bodies of all questions; `closed`: connections a client left.
+
+    `keys`: what each question, and `listed` what each look at the models, was authorised with.
+    """
 
     def __init__(self) -> None:
         self.url = ""
@@ -33,6 +45,8 @@ class Upstream:
         self.answers: list[Answer] = []
         self.usual = Answer()
         self.asked: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        self.listed: list[str] = []
         self.open = 0
         self.closed = asyncio.Event()
 
@@ -40,12 +54,14 @@ class Upstream:
         """The next questions get these, in this order; those after them the usual one."""
         self.answers.extend(answers)
 
-    async def list(self, _: web.Request) -> web.Response:
+    async def list(self, request: web.Request) -> web.Response:
+        self.listed.append(_key(request))
         return web.json_response({"data": [{"id": name} for name in self.models]})
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(await request.json())
-        answer = self.answers.pop(0) if self.answers else self.usual
+        self.keys.append(_key(request))
+        answer = self._next(self.asked[-1]["model"])
         if answer.status != 200:
             return web.json_response({"error": answer.error}, status=answer.status)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -60,19 +76,27 @@ class Upstream:
             self.open -= 1
         return response
 
+    def _next(self, model: str) -> Answer:
+        for at, answer in enumerate(self.answers):
+            if answer.model in ("", model):
+                return self.answers.pop(at)
+        return self.usual
+
     async def _speak(
         self, response: web.StreamResponse, answer: Answer, request: web.Request
     ) -> None:
         for number, piece in enumerate(answer.pieces):
             if answer.held and number == len(answer.pieces) - 1:
                 await answer.held.wait()
-            await response.write(_frame({"choices": [{"delta": {"content": piece}}]}))
+            name = "reasoning_content" if isinstance(piece, Thought) else "content"
+            await response.write(_frame({"choices": [{"delta": {name: piece}}]}))
             if answer.pause:
                 await asyncio.sleep(answer.pause)
         if answer.cut and request.transport:
             request.transport.close()
             return
-        end = {"choices": [{"delta": {}, "finish_reason": answer.reason}]}
+        last = {"reasoning_details": [answer.sealed]} if answer.sealed else {}
+        end = {"choices": [{"delta": last, "finish_reason": answer.reason}]}
         usage = {"prompt_tokens": 7, "completion_tokens": len(answer.pieces)}
         counted = _frame({"choices": [], "usage": usage}) if answer.usage else b""
         await response.write(_frame(end) + counted)
@@ -100,3 +124,7 @@ async def running() -> AsyncIterator[Upstream]:
 
 def _frame(value: object) -> bytes:
     return f"data: {json.dumps(value)}\n\n".encode()
+
+
+def _key(request: web.Request) -> str:
+    return request.headers.get("Authorization", "").removeprefix("Bearer ")

@@ -27,6 +27,7 @@ class Account:
     language: str  # '' follows the browser
     theme: str  # '' follows the system, light, dark
     model: str  # what a new conversation begins with; '' is the default
+    own_keys: int = 0  # whether it has brought any
 
 
 @dataclass(frozen=True, slots=True)

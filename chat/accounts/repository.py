@@ -56,6 +56,10 @@ class AccountRepository:
     async def set_model(self, account_id: str, model: str) -> None:
         await self._db.run(SQL["set_model"], account_id=account_id, model=model)
 
+    async def delete(self, account_id: str) -> None:
+        """With its sessions, its conversations and whatever else refers to it."""
+        await self._db.run(SQL["delete"], account_id=account_id)
+
     async def promote(self, email: str) -> None:
         """Makes somebody an administrator; NotFound without such an account."""
         if not await self._db.run(SQL["set_role"], email_key=email_key(email), role="admin"):

@@ -1,10 +1,11 @@
 """Sign up, log in, log out, and the account's own page."""
 
 import re
-from collections.abc import Mapping
+from typing import Any
 
 from quart import Blueprint, Response, redirect, request, url_for
 from quart_auth import Unauthorized, login_required
+from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
 from chat.accounts.domain import clean_email, email_key
@@ -21,7 +22,7 @@ blueprint = Blueprint("accounts", __name__)
 THEMES = ("", "light", "dark")
 # The paths that a message is posted to, and what such a form carries.
 _SENDING = re.compile(r"/conversations(/[^/?]+/messages)?|/messages/[^/?]+/versions")
-_SENT = ("text", "model", "key", "parent")
+_SENT = ("text", "key", "parent", "preset")
 
 
 @blueprint.get("/register")
@@ -204,17 +205,19 @@ async def _account_page(
 
 
 def _login_form(
-    email: str = "", next: str = "/", problem: str = "", held: dict[str, str] | None = None
+    email: str = "", next: str = "/", problem: str = "", held: dict[str, Any] | None = None
 ) -> dict[str, object]:
     return {"email": email, "next": next, "problem": problem, "held": held}
 
 
-def _held(form: Mapping[str, str], action: str = "") -> dict[str, str] | None:
+def _held(form: MultiDict[str, str], action: str = "") -> dict[str, Any] | None:
     """The message that waits for its sender to log in: what the form carried, and where it goes."""
     action = local_path(action or form.get("held", ""), "")
     if not _SENDING.fullmatch(action) or not form.get("text"):
         return None
-    return {"action": action, **{name: form.get(name, "") for name in _SENT}}
+    kept = {name: form.get(name, "") for name in _SENT}
+    many = {"models": form.getlist("model"), "attachments": form.getlist("attachment")}
+    return {"action": action, **many, **kept}
 
 
 def _referring_path() -> str:

@@ -48,7 +48,8 @@ def make(settings: Settings, folder: Path) -> Manifest:
 
 
 def _check(settings: Settings, folder: Path) -> None:
-    if folder.resolve().is_relative_to(settings.uploads.resolve()):
+    uploads = settings.uploads.folder
+    if uploads and folder.resolve().is_relative_to(uploads.resolve()):
         raise BadSettings([f"{folder} is among the uploads: put the backup elsewhere."])
 
 
@@ -76,13 +77,14 @@ def _files(settings: Settings, folder: Path) -> Iterator[File]:
     key = settings.data / KEY
     if key.is_file() and not settings.postgres:  # there it comes from the environment
         yield File(KEY, *copied(key, folder / KEY))
-    for inside, folders, names in os.walk(settings.uploads):
+    uploads = settings.uploads.folder
+    for inside, folders, names in os.walk(uploads) if uploads else ():
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             path = Path(inside, name)
             if name.startswith(".") or path.is_symlink() or not path.is_file():
                 continue
-            place = f"{UPLOADS}/{path.relative_to(settings.uploads).as_posix()}"
+            place = f"{UPLOADS}/{path.relative_to(uploads or '').as_posix()}"
             try:
                 yield File(place, *copied(path, folder / place))
             except FileNotFoundError:  # deleted meanwhile

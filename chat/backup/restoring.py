@@ -36,6 +36,7 @@ def restore(settings: Settings, folder: Path) -> Manifest:
                 f" restore it to {manifest.database}, then run copy-database."
             ]
         )
+    _check_place(settings, folder, manifest)
     _check_files(folder, manifest)
     try:
         if settings.postgres:
@@ -45,6 +46,15 @@ def restore(settings: Settings, folder: Path) -> Manifest:
     except OSError as error:
         raise BadSettings([f"The backup cannot be restored: {error}."]) from error
     return manifest
+
+
+def _check_place(settings: Settings, folder: Path, manifest: Manifest) -> None:
+    if settings.uploads.folder is None and any(_is_upload(file.path) for file in manifest.files):
+        raise BadSettings([f"{folder} holds uploads: set UPLOADS to a folder that takes them."])
+
+
+def _is_upload(path: str) -> bool:
+    return path.startswith(f"{UPLOADS}/")
 
 
 def _check_files(folder: Path, manifest: Manifest) -> None:
@@ -83,10 +93,11 @@ def _restore_postgres(settings: Settings, folder: Path, manifest: Manifest) -> N
             [f"{given} is of version {manifest.database_version}, this program of {known}."]
         )
     asyncio.run(check_loadable(settings.database_url, given))
-    begun = settings.uploads / ".restoring"
-    if not begun.exists():  # else what there is came from an earlier try
+    # Of an earlier try: what there is came from it.
+    begun = (settings.uploads.folder or settings.data) / ".restoring"
+    if not begun.exists():
         _check_no_uploads(settings)
-    settings.uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
+    begun.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     begun.touch()
     _put(settings, folder, manifest, {})
     _check_contents(given, asyncio.run(load_postgres(settings.database_url, given)), manifest)
@@ -96,14 +107,17 @@ def _restore_postgres(settings: Settings, folder: Path, manifest: Manifest) -> N
 def _put(settings: Settings, folder: Path, manifest: Manifest, places: dict[str, Path]) -> None:
     """Copies the uploads, and what has a place of its own, which comes first."""
     for file in sorted(manifest.files, key=lambda file: file.path not in places):
-        upload = file.path.startswith(f"{UPLOADS}/")
-        if not upload and file.path not in places:
+        uploads = settings.uploads.folder
+        if uploads and _is_upload(file.path):
+            target = uploads / file.path.removeprefix(f"{UPLOADS}/")
+        elif file.path in places:
+            target = places[file.path]
+        else:
             continue
-        target = places.get(file.path) or settings.uploads / file.path.removeprefix(f"{UPLOADS}/")
         if copied(folder / file.path, target) != (file.size, file.sha256):
             raise BadSettings([f"{folder / file.path} changed meanwhile: try again."])
-    for made in (settings.uploads, settings.data):
-        if made.is_dir():
+    for made in (settings.uploads.folder, settings.data):
+        if made and made.is_dir():
             sync_tree(made)
 
 
@@ -121,7 +135,6 @@ def _check_no_file(settings: Settings) -> None:
 
 
 def _check_no_uploads(settings: Settings) -> None:
-    if settings.uploads.is_dir() and any(
-        not path.name.startswith(".") for path in settings.uploads.iterdir()
-    ):
-        raise BadSettings([f"There are files in {settings.uploads}: restore where nothing is."])
+    uploads = settings.uploads.folder
+    if uploads and uploads.is_dir() and any(not p.name.startswith(".") for p in uploads.iterdir()):
+        raise BadSettings([f"There are files in {uploads}: restore where nothing is."])

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from chat.accounts.domain import DAY
+from chat.attachments.repository import AttachmentRepository
 from chat.conversations.domain import Conversation, Entry, History, Message
 from chat.db.database import Database, Transaction
 from chat.db.queries import load_queries
@@ -18,8 +19,10 @@ PAGE = 30  # lines of history
 SHOWN = 40  # messages of a conversation
 ABOVE = 3  # messages above one that was asked for
 MOST_SHOWN = 400
+LONGEST_HISTORY = 400  # messages that can go into a prompt
 PINNED = 50
 END = 2**62
+Place = tuple[str | None, int]  # what stands there are versions of each other: the parent, the side
 _searching = asyncio.Semaphore(1)  # a search takes long: pages keep a reader for themselves
 
 
@@ -72,9 +75,24 @@ class ConversationRepository:
         elif at:
             below = await self._db.one(SQL["newest_below"], id=at, **ids)
             start, limit = str(below["id"]), min(max(SHOWN, below["depth"] + ABOVE), MOST_SHOWN)
-        rows = await self._db.all(SQL["path"], from_id=start, limit=limit, **ids)
+        rows = await self._db.all(SQL["path"], from_id=start, limit=limit, thoughts=1, **ids)
         found = await self.versioned([Message(**row) for row in rows], conversation.id, account_id)
+        found = await self._with_files(found, account_id)
         return found, found[0].id if found and found[0].parent_id else ""
+
+    async def path(
+        self, conversation: Conversation, account_id: str, most: int = LONGEST_HISTORY
+    ) -> list[Message]:
+        """The newest messages of the remembered path, oldest first."""
+        rows = await self._db.all(
+            SQL["path"],
+            from_id=conversation.leaf_id,
+            conversation_id=conversation.id,
+            account_id=account_id,
+            limit=most,
+            thoughts=0,
+        )
+        return [Message(**row) for row in rows]
 
     async def versioned(
         self, path: Sequence[Message], conversation_id: str, account_id: str
@@ -89,13 +107,43 @@ class ConversationRepository:
             account_id=account_id,
             limit=len(path),
         )
-        versions: dict[str | None, list[str]] = {}
+        versions: dict[Place, tuple[str, ...]] = {}
         for row in rows:
-            versions.setdefault(row["parent_id"], []).append(row["id"])
-        return [
-            replace(message, versions=tuple(versions.get(message.parent_id, ())))
-            for message in path
-        ]
+            place = row["parent_id"], row["side"]
+            versions[place] = (*versions.get(place, ()), row["id"])
+        path = [replace(each, versions=versions.get(_place(each), ())) for each in path]
+        if not any(each.side for each in path):
+            return path
+        others = await self._db.all(
+            SQL["beside"],
+            from_id=path[-1].id,
+            conversation_id=conversation_id,
+            account_id=account_id,
+            limit=len(path),
+        )
+        return _side_by_side(path, [Message(**row, chosen=False) for row in others], versions)
+
+    async def ends_at(self, message: Message, conversation: Conversation, account_id: str) -> bool:
+        """Whether the remembered path ends here, or in a reply beside this one."""
+        if not message.side or not conversation.leaf_id:
+            return conversation.leaf_id == message.id
+        row = await self._db.one(
+            SQL["parent"],
+            id=conversation.leaf_id,
+            conversation_id=conversation.id,
+            account_id=account_id,
+        )
+        return bool(row["parent_id"] == message.parent_id)
+
+    async def compared(self, question_id: str, account_id: str) -> list[str]:
+        """Ids of the models that answered this question side by side; none when one did alone."""
+        rows = await self._db.all(SQL["sides"], id=question_id, account_id=account_id)
+        return list({row["side"]: str(row["model"]) for row in rows}.values())
+
+    async def _with_files(self, messages: Sequence[Message], account_id: str) -> list[Message]:
+        asked = [message.id for message in messages if message.role == "user"]
+        files = await AttachmentRepository(self._db).of_messages(account_id, asked, texts=False)
+        return [replace(message, files=files.get(message.id, ())) for message in messages]
 
     async def question(self, message_id: str, account_id: str) -> tuple[Conversation, str]:
         """The conversation that somebody's message is in, and its text."""
@@ -103,7 +151,10 @@ class ConversationRepository:
         return await self.get(row["conversation_id"], account_id), str(row["text"])
 
     async def turn_to(self, message_id: str, account_id: str) -> str:
-        """Shows the path through this message from now on; answers the conversation's id."""
+        """Shows the path through this message from now on; answers the conversation's id.
+
+        Of several replies side by side that chooses one, and its model for what comes next.
+        """
 
         async def turn(tx: Transaction) -> str:
             place = await tx.one(SQL["place"], id=message_id, account_id=account_id)
@@ -115,6 +166,9 @@ class ConversationRepository:
                 account_id=account_id,
                 leaf_id=below["id"],
             )
+            if place["side"]:
+                ids = {"id": place["conversation_id"], "account_id": account_id}
+                await tx.one(SQL["set_model"], model=place["model"], **ids)
             return str(place["conversation_id"])
 
         return await self._db.transaction(turn)
@@ -146,6 +200,22 @@ class ConversationRepository:
     async def delete(self, conversation_id: str, account_id: str) -> None:
         """With everything that hangs on it."""
         await self._db.one(SQL["delete"], id=conversation_id, account_id=account_id)
+
+
+def _place(message: Message) -> Place:
+    return message.parent_id, message.side
+
+
+def _side_by_side(
+    path: Sequence[Message], others: Sequence[Message], versions: dict[Place, tuple[str, ...]]
+) -> list[Message]:
+    others = [replace(each, versions=versions.get(_place(each), ())) for each in others]
+    beside = {
+        message.id: tuple(each for each in others if each.parent_id == message.parent_id)
+        for message in path
+        if message.side
+    }
+    return [replace(each, beside=beside.get(each.id, ())) for each in path]
 
 
 def _grouped(entries: list[Entry], now: int) -> list[tuple[str, tuple[Entry, ...]]]:

@@ -1,14 +1,30 @@
 """The new conversation, the history, and one conversation."""
 
+from dataclasses import replace
+from typing import Any
+
 from quart import Blueprint, request, url_for
 from quart_auth import login_required
+from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
 from chat.accounts.repository import AccountRepository
+from chat.attachments.intake import waiting
+from chat.attachments.keeping import current_files
 from chat.conversations.domain import Conversation
-from chat.conversations.picking import picker
-from chat.conversations.views import conversations, fresh, history, offered, through, whole
+from chat.conversations.picking import Picker, picker
+from chat.conversations.views import (
+    beginning,
+    choice,
+    conversations,
+    fresh,
+    history,
+    left_out,
+    through,
+    whole,
+)
 from chat.errors import Invalid, NotFound
+from chat.instructions.presets import PresetRepository
 from chat.web.current import current_catalog, current_db
 from chat.web.hypermedia import Answer, changed, elsewhere, page, partial
 from chat.web.templating import render
@@ -21,9 +37,15 @@ blueprint = Blueprint("conversations", __name__)
 async def new() -> Answer:
     if visitor.account() is None:
         return await page("welcome.html")
-    context = fresh()
+    presets = PresetRepository(current_db())
+    preset, wanted = None, request.args.get("model", "")
+    if preset_id := request.args.get("preset", ""):
+        preset = await presets.get(preset_id, visitor.account_id())
+        wanted = wanted or preset.model
+    context = beginning(wanted, clean(request.args.get("text", "")), preset) | _comparing(None)
     current_catalog().warm(context["picker"].chosen)
-    return await page("conversations/new.html", history=await history(), **context)
+    listed = await presets.named(visitor.account_id())
+    return await page("conversations/new.html", history=await history(), presets=listed, **context)
 
 
 @blueprint.post("/account/model")
@@ -33,7 +55,9 @@ async def default_model() -> Answer:
     model = await _chosen_model()
     await AccountRepository(current_db()).set_model(visitor.account_id(), model)
     shown = picker(None, model)
-    return await changed("conversations/_picker.html", page=url_for(".new"), picker=shown)
+    if await _held() and not partial():
+        return await _with_form("conversations/new.html", fresh() | {"picker": shown})
+    return await changed("conversations/_switched.html", page=url_for(".new"), picker=shown)
 
 
 @blueprint.get("/conversations")
@@ -52,6 +76,7 @@ async def index() -> Answer:
 async def show(conversation_id: str) -> Answer:
     conversation = await conversations().get(conversation_id, visitor.account_id())
     context = await whole(conversation, request.args.get("before", ""), request.args.get("at", ""))
+    context |= _comparing(conversation)
     return await page("conversations/show.html", history=await history(), **context)
 
 
@@ -89,8 +114,11 @@ async def model(conversation_id: str) -> Answer:
     """What the next message will use."""
     chosen = await _chosen_model()
     conversation = await conversations().set_model(conversation_id, visitor.account_id(), chosen)
-    shown = picker(conversation)
-    return await changed("conversations/_picker.html", page=_url(conversation_id), picker=shown)
+    if (held := await _held()) and not partial():
+        context = await whole(conversation, at=held.get("parent", ""))
+        return await _with_form("conversations/show.html", context)
+    shown = replace(picker(conversation), left_out=await left_out(conversation))
+    return await changed("conversations/_switched.html", page=_url(conversation_id), picker=shown)
 
 
 @blueprint.post("/conversations/<conversation_id>/pin")
@@ -113,7 +141,14 @@ async def archive(conversation_id: str) -> Answer:
 @login_required
 async def delete(conversation_id: str) -> Answer:
     await conversations().delete(conversation_id, visitor.account_id())
+    current_files().freed.set()
     return elsewhere(url_for(".new"))
+
+
+def _comparing(conversation: Conversation | None) -> dict[str, Picker]:
+    """Without scripts a long list of models is only there once more where it is asked for."""
+    wanted = request.args.get("compare")
+    return {"picker": picker(conversation, all_sides=True)} if wanted else {}
 
 
 async def _header(conversation: Conversation) -> Answer:
@@ -127,11 +162,21 @@ async def _header(conversation: Conversation) -> Answer:
     )
 
 
+async def _held() -> MultiDict[str, str] | None:
+    """What a refused form held, when another model was chosen without scripts."""
+    form: MultiDict[str, str] = await request.form
+    return form if form.get("text") else None
+
+
+async def _with_form(template: str, context: dict[str, Any]) -> Answer:
+    form = await request.form
+    text, preset = form.get("text", ""), form.get("preset", "")
+    context["composer"] = context["composer"].refused(text, "", "", preset, await waiting())
+    return await page(template, history=await history(), **context)
+
+
 async def _chosen_model() -> str:
-    value = str((await request.form).get("model", ""))
-    if not offered(value):
-        raise Invalid("This model is not offered here. Choose one from the list.")
-    return value
+    return choice(str((await request.form).get("model", "")))
 
 
 async def _is_on() -> bool:

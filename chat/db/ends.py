@@ -27,9 +27,25 @@ TABLES = (  # each after those that it refers to; a test compares them with the 
     Table("throttles", ("key",)),
     Table("conversations", ("id",)),
     Table("messages", ("seq",)),
+    Table("files", ("sha256",)),
+    Table("attachments", ("id",)),
     Table("replies", ("id",), blank=("worker", "stop_asked")),  # nobody writes in a copy
     Table("reply_chunks", ("reply_id", "seq")),
     Table("model_lists", ("endpoint",)),
+    Table("model_measures", ("model",)),
+    Table("usage_counters", ("account_id", "meter", "window_start")),
+    Table("usage_events", ("reply_id", "epoch", "meter")),
+    Table("account_instructions", ("account_id",)),
+    Table("conversation_instructions", ("conversation_id",)),
+    Table("presets", ("id",)),
+    Table("own_keys", ("account_id", "provider")),
+    Table("billing_accounts", ("account_id",), blank=("lease_until",)),  # nobody reads for a copy
+    Table("billing_subscriptions", ("subscription_id",)),
+    Table("billing_invoices", ("invoice_id",)),
+    Table("billing_checkouts", ("attempt_id",)),
+    Table("stripe_events", ("event_id",)),
+    Table("billing_notices", ("notice_key",)),
+    Table("billing_cursor", ("id",)),
 )
 
 

@@ -2,21 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
 import aiohttp
 
 from chat.providers import kept, known
 from chat.providers.declared import Declared
-from chat.providers.domain import Model, Provider, ProviderError
+from chat.providers.domain import Keyed, Model, Provider, ProviderError
 from chat.providers.guide import Guide
 from chat.providers.http import Limits, session
 from chat.providers.kept import KeptList, Shelf
 from chat.providers.listing import usable
 from chat.providers.offer import Group, Offer, offer
-from chat.providers.presets import configured
+from chat.providers.presets import Place, configured, places, well_known
 from chat.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Catalog:
 
     Until `start` it offers the guide alone; then the lists on the `shelf`, until each endpoint has
     told its own. What it lists is completed by what is known, and both by what is `declared`.
+    `prepare` is waited for before something else is offered.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Catalog:
         shelf: Shelf | None = None,
         limits: Limits = Limits(),  # noqa: B008 (frozen)
         again: tuple[float, ...] = AGAIN,
+        prepare: Callable[[Offer], Awaitable[None]] | None = None,
     ) -> None:
         self._settings = settings
         self._embedded = embedded
@@ -57,8 +60,12 @@ class Catalog:
         self._shelf = shelf
         self._limits = limits
         self._again = again
+        self._prepare = prepare
+        self._publishing = asyncio.Lock()
         self._guide = Guide(settings.public_url)
         self._endpoints: dict[str, _Endpoint] = {}
+        self.places = {place.key: place for place in places(settings, declared)}
+        self._keyed: dict[str, Keyed] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._http: aiohttp.ClientSession | None = None
         self._offer = offer((), {})
@@ -75,7 +82,7 @@ class Catalog:
                 silent = self._endpoints[declared.key]
                 silent.silent, silent.models = True, ()
         await self._recall()
-        self._publish()
+        await self._publish()
         if self._embedded:  # it says at once what it has: the first page offers it already
             await self._discover(self._endpoints[self._embedded.key])
         for endpoint in self._asked():
@@ -129,6 +136,30 @@ class Catalog:
             return endpoint.provider
         raise ProviderError("not_found", f"{model.endpoint} is not configured")
 
+    def with_key(self, place: Place, api_key: str) -> Provider:
+        """Who answers there for the owner of a key, whether the settings connect it or not."""
+        if place.key not in self._keyed:
+            if self._http is None:
+                raise ProviderError("network", "the catalogue has not been started")
+            if endpoint := self._endpoints.get(place.key):
+                self._keyed[place.key] = cast(Keyed, endpoint.provider)
+            else:
+                found = well_known(place, self._settings, self._http, self._limits)
+                self._keyed[place.key] = found
+        return self._keyed[place.key].with_key(api_key)
+
+    def lists(self, endpoint: str) -> bool:
+        """Whether everybody is offered models of this endpoint."""
+        groups = self._offer.groups
+        return any(each.models and each.models[0].endpoint == endpoint for each in groups)
+
+    def shown(self, models: Iterable[Model]) -> tuple[Model, ...]:
+        """A list as the picker has it: completed, without what is hidden, the best first."""
+        found = (self._completed(each) for each in models if not self._declared.hides(each.id))
+        return tuple(
+            sorted(found, key=lambda model: (self._declared.order(model), known.rank(model)))
+        )
+
     def warm(self, model: Model) -> None:
         """A page offers this model as the choice: its first question is likely to come."""
         with suppress(ProviderError):
@@ -163,13 +194,13 @@ class Catalog:
             log.exception("No list of models from %s", provider.label)
         if endpoint.trouble:
             if endpoint.trouble != before:
-                self._publish()
+                await self._publish()
             return
         if before:
             log.info("%s answers again: %d models", provider.label, len(models))
         changed, endpoint.models = models != endpoint.models, models
         if before or changed:
-            self._publish()
+            await self._publish()
         if changed or not endpoint.kept:
             endpoint.kept = await self._keep(provider, models)
 
@@ -189,29 +220,34 @@ class Catalog:
         if not self._shelf or provider is self._embedded:
             return True
         try:
-            await self._shelf.keep(KeptList(provider.key, provider.label, kept.written(models)))
+            text = await asyncio.to_thread(kept.written, models)
+            await self._shelf.keep(KeptList(provider.key, provider.label, text))
             return True
         except Exception:  # the next look tries again
             log.warning("The list of %s could not be kept", provider.label, exc_info=True)
             return False
 
-    def _publish(self) -> None:
-        groups = (
-            Group(each.provider.label, self._shown(each), each.trouble)
-            for each in self._endpoints.values()
-        )
-        down = {key: each.trouble for key, each in self._endpoints.items() if each.trouble}
-        self._offer = offer(groups, down)
+    async def _publish(self) -> None:
+        async with self._publishing:  # or an older state could come behind a newer one
+            found = await asyncio.to_thread(self._state)
+            try:
+                if self._prepare:
+                    await self._prepare(found)
+            except Exception:  # who shows it makes it then
+                log.exception("The list of models could not be prepared")
+            self._offer = found
+
+    def _state(self) -> Offer:
+        endpoints = self._endpoints.items()
+        groups = (Group(e.provider.label, self._shown(e), e.trouble) for _, e in endpoints)
+        return offer(groups, {key: each.trouble for key, each in endpoints if each.trouble})
 
     def _shown(self, endpoint: _Endpoint) -> tuple[Model, ...]:
         """Its list; where it has given none, what is declared of it. Orders first, then worth."""
         models: Iterable[Model] = endpoint.models or ()
         if not endpoint.models:
             models = self._declared.of(endpoint.provider.key, endpoint.provider.label)
-        shown = (self._completed(each) for each in models if not self._declared.hides(each.id))
-        return tuple(
-            sorted(shown, key=lambda model: (self._declared.order(model), known.rank(model)))
-        )
+        return self.shown(models)
 
     def _completed(self, model: Model) -> Model:
         return self._declared.told(known.completed(model))

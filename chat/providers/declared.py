@@ -163,6 +163,7 @@ class _Reader:
             "note": entry.text("note"),
             "context": entry.count("context", 1, MOST_TOKENS),
             "max_output": entry.count("max_output", 1, MOST_TOKENS),
+            "context_limit": entry.count("context_limit", 1_024, MOST_TOKENS),
             "sees": entry.flag("sees_images"),
             "reasons": entry.flag("reasons"),
             "price": self._price(entry),
@@ -179,8 +180,9 @@ class _Reader:
             return None
         one, other = table.dollars("input"), table.dollars("output")
         cached = table.dollars("cached", one)
+        written = table.dollars("cache_write") if "cache_write" in table.left else None
         table.nothing_else()
-        return Price(one, cached, other)
+        return Price(one, cached, other, written)
 
 
 def _given(said: Table) -> Table:

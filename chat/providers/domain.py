@@ -1,12 +1,13 @@
 """Models, what they are asked, what they answer, how they fail: the words of every wire."""
 
+import base64
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Kind = Literal[
     "auth", "billing", "not_found", "rate_limit", "overloaded", "context", "unsupported",
-    "bad_request", "timeout", "network", "truncated", "protocol", "too_long",
+    "bad_request", "filtered", "timeout", "network", "truncated", "protocol", "too_long",
 ]  # fmt: skip
 
 
@@ -17,6 +18,7 @@ class Price:
     input: int
     cached: int
     output: int
+    written: int | None = None  # to a cache; None: as `input`
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,12 @@ class Model:
     note: str = ""  # what it is good for, in about six words (English, a key of translations)
     context: int = 0
     max_output: int = 0
+    context_limit: int = 0  # tokens of the window that may be used, 0 for the usual guard
     reasons: bool = False  # whether it is known to think before it answers
     sees: bool = False  # whether it is known to read images
-    plan: str = ""  # the one it belongs to, as the operator calls it; nothing asks for it yet
+    plan: str = ""  # the key of the one from which on it is to be had; '' for all
     price: Price | None = None
+    own: bool = False  # whether who chose it has a key of their own for it: said for one request
 
     @property
     def endpoint(self) -> str:
@@ -44,9 +48,23 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that goes to a model as it is: small enough for all of them, no metadata."""
+
+    type: str  # image/jpeg, image/png, image/webp
+    data: bytes
+
+    def base64(self) -> str:
+        """As every wire wants it: 5 ms for the largest there are, so not for many on the loop."""
+        return base64.b64encode(self.data).decode()
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     role: Literal["user", "assistant"]
     text: str
+    images: tuple[Image, ...] = ()
+    echo: str = ""  # of an answer by this very model of this endpoint: what its wire wants back
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +72,24 @@ class Prompt:
     """`turns`: oldest first. `system` is empty or stable text.
 
     The last turn is the person's; or it is the beginning of an answer, to be gone on with.
+    `temperature` None and `max_output` 0 (tokens) leave it to the provider.
     """
 
     model: Model
     turns: tuple[Turn, ...]
     system: str = ""
+    temperature: float | None = None
+    max_output: int = 0
+
+    @property
+    def most_output(self) -> int:
+        """Tokens that the answer may have: what was asked for or the model's limit; 0 for none."""
+        return min((most for most in (self.max_output, self.model.max_output) if most), default=0)
+
+    @property
+    def personal(self) -> bool:
+        """Whether there are figures in it that a person chose, and may have chosen badly."""
+        return self.temperature is not None or self.max_output > 0
 
 
 # For wires that begin a new answer behind whatever comes last.
@@ -79,8 +110,17 @@ class ReasoningDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class Echo:
+    """Opaque JSON that the same model wants back with this answer; a later one replaces it."""
+
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens as the provider counted them; `cached` is part of `input`, `reasoning` of `output`.
+
+    `written`: the part of `input` that it put into a cache, where that has a price of its own.
 
     So say OpenAI's wire and, of what is cached, Gemini's; the other two adapters add up what theirs
     count apart: what Anthropic's read from and wrote to its cache, what Gemini's models thought.
@@ -90,6 +130,7 @@ class Usage:
     output: int = 0
     cached: int = 0
     reasoning: int = 0
+    written: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +140,7 @@ class Done:
     reason: Literal["stop", "length", "filter", "tool", "other"]
 
 
-Event = TextDelta | ReasoningDelta | Usage | Done
+Event = TextDelta | ReasoningDelta | Echo | Usage | Done
 
 
 class ProviderError(Exception):
@@ -140,3 +181,11 @@ class Provider(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Keyed(Provider, Protocol):
+    """A provider that can be asked with somebody's own key."""
+
+    def with_key(self, api_key: str) -> Provider:
+        """The same place, asked with this key; there is nothing more to close."""
+        ...

@@ -6,7 +6,6 @@ model is gone. It starts with the first question, or in the background, and dies
 
 import asyncio
 import logging
-import os
 import re
 import shutil
 import signal
@@ -25,7 +24,7 @@ import aiohttp
 from chat.providers.domain import Event, Model, Prompt, ProviderError
 from chat.providers.http import Limits, session
 from chat.providers.openai import OpenAI
-from chat.settings import Settings
+from chat.settings import Settings, child_environment
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +43,6 @@ SLOTS = 2  # answers at once, others queue; the second costs 46 MB
 START_SECONDS = 120  # SmolLM2 takes 0.6 s; an operator's own file may take much longer
 CLOSE_SECONDS = 0.8
 LIMITS = Limits(first=120, retries=0)  # many may queue; a dead child is started again, not retried
-# The child's environment: what it needs to find its libraries, and none of our secrets.
-KEPT_VARIABLES = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
 SOURCES = Path(__file__).parents[2]  # where `python -m chat…` finds us
 
 
@@ -244,7 +241,7 @@ async def _spawned(weights: Weights) -> _Child:
             stdout=PIPE,
             stderr=DEVNULL,
             cwd=SOURCES,
-            env={name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ},
+            env=child_environment(),
             start_new_session=True,
         )
     except BaseException:

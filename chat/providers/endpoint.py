@@ -1,10 +1,12 @@
 """One address where models are asked: requests, further tries, silence, the stream of an answer."""
 
 import asyncio
+import io
 import json
 import random
 import re
 from collections.abc import AsyncGenerator, Mapping, Set
+from copy import copy
 from typing import Any, Protocol
 
 import aiohttp
@@ -16,10 +18,17 @@ from chat.providers.http import CLIENT_ERRORS, Limits, Watch, drain, failure, re
 from chat.providers.listing import MAX_LIST, entries
 
 MAX_RETRY_AFTER = 20  # seconds that a person waits without being asked
+LARGE = 500_000  # bytes of a request: more is sent in pieces
 PATIENCE = 10  # silence limits for which keep-alives alone hold a stream
 _RETRIED = ("rate_limit", "overloaded", "network")
 _MENDABLE = (400, 422, 500)  # statuses that can mean: not with this parameter
 _VERSIONED = re.compile(r"/v\d\w*$")
+# About a figure, not about what it is for: one person's choice must not decide for everybody.
+_OUT_OF_RANGE = re.compile(
+    r"too (?:large|big|high|many|small|low)|at most|at least|(?:less|greater|more) than"
+    r"|between|range|maximum|minimum|exceed",
+    re.IGNORECASE,
+)
 _NO_SYSTEM = re.compile(r"system.{0,40}role|role.{0,60}system|developer instruction", re.IGNORECASE)
 
 
@@ -53,6 +62,12 @@ class Endpoint:
         self._timeout = aiohttp.ClientTimeout(total=None, connect=limits.connect)
         self._refused: dict[str, Set[str]] = {}  # by model: parameters it has turned down
 
+    def with_key(self, headers: Mapping[str, str], api_key: str) -> "Endpoint":
+        """The same address asked with another key: both know what a model has turned down."""
+        other = copy(self)
+        other._headers, other._api_key = dict(headers), api_key
+        return other
+
     async def listed(self, url: str, key: str) -> list[dict[str, Any]]:
         """The objects in a list of models, which stands under `key`; ProviderError without one."""
         try:
@@ -65,7 +80,7 @@ class Endpoint:
                     body = await read(response, MAX_LIST + 1)
         except CLIENT_ERRORS as error:
             raise failure(error) from error
-        return entries(body, key)
+        return await asyncio.to_thread(entries, body, key)
 
     async def stream(self, wire: Wire, prompt: Prompt) -> AsyncGenerator[Event, None]:
         """The answer, as `Provider.stream` gives it."""
@@ -85,15 +100,17 @@ class Endpoint:
     async def _begin(self, wire: Wire, prompt: Prompt) -> "_Reply":
         """The reply with its first events: until then, and only until then, we may ask again."""
         own_id, tries = prompt.model.own_id, 0
+        refused = self._refused.get(own_id, frozenset())
         while True:
-            refused = self._refused.get(own_id, frozenset())
-            url, body = wire.request(prompt, refused)
+            url, body, written = await _written(wire, prompt, refused)
             try:
-                return await self._attempt(url, body, Answer(wire.chunks(), self._api_key))
+                return await self._attempt(url, written, Answer(wire.chunks(), self._api_key))
             except ProviderError as error:
                 named = wire.turned_down(body, error) if error.status in _MENDABLE else set()
                 if not named <= refused:
-                    self._refused[own_id] = refused | named
+                    refused |= named
+                    if not (prompt.personal and _OUT_OF_RANGE.search(error.message)):
+                        self._refused[own_id] = refused
                     continue
                 tries += 1
                 if not self._worth_retrying(error, tries):
@@ -108,7 +125,7 @@ class Endpoint:
         again = error.kind in _RETRIED and error.retry_after <= MAX_RETRY_AFTER
         return again and tries <= self._limits.retries
 
-    async def _attempt(self, url: str, body: dict[str, Any], answer: Answer) -> "_Reply":
+    async def _attempt(self, url: str, body: bytes, answer: Answer) -> "_Reply":
         if self._http.closed:
             raise ProviderError("network", "the client is closed")
         loop = asyncio.get_running_loop()
@@ -117,7 +134,7 @@ class Endpoint:
             async with asyncio.timeout(self._limits.first):
                 response = await self._http.post(
                     url,
-                    data=json.dumps(body).encode(),
+                    data=io.BytesIO(body) if len(body) > LARGE else body,
                     headers=self._headers
                     | {"Accept": "text/event-stream", "Content-Type": "application/json"},
                     timeout=self._timeout,
@@ -190,6 +207,22 @@ class _Reply:
         """At once: a closed connection is how a provider learns that it can stop."""
         self._watch.stop()
         self._response.close()
+
+
+async def _written(
+    wire: Wire, prompt: Prompt, refused: Set[str]
+) -> tuple[str, dict[str, Any], bytes]:
+    """The request, and its body as bytes. Images are megabytes: nobody else shall wait for them."""
+
+    def write() -> tuple[str, dict[str, Any], bytes]:
+        url, body = wire.request(prompt, refused)
+        # Piece by piece, since whoever holds the interpreter's lock in one long call holds up all.
+        return url, body, b"".join(each.encode() for each in json.JSONEncoder().iterencode(body))
+
+    if any(turn.images for turn in prompt.turns):
+        return await asyncio.to_thread(write)
+    url, body = wire.request(prompt, refused)
+    return url, body, json.dumps(body).encode()
 
 
 def versioned(base_url: str, version: str) -> str:

@@ -10,6 +10,7 @@ from chat.providers.domain import Kind, ProviderError
 
 MAX_BODY = 64 * 1024  # bytes of an error answer that are looked at
 MAX_MESSAGE = 500  # characters of it that reach the log
+_STATUS = re.compile(r"[45]\d\d", re.ASCII)
 _KEYS = re.compile(r"\b(?:sk|pk|rk|gsk|xai|hf|AIza)[-_]?[\w*.-]{8,}|Bearer\s+\S+", re.IGNORECASE)
 
 
@@ -17,12 +18,11 @@ def from_answer(
     status: int, headers: Mapping[str, str], body: bytes, api_key: str = ""
 ) -> ProviderError:
     """The error in an HTTP answer; `body` may be anything, `api_key` never reaches the message."""
-    text = body[:MAX_BODY].decode("utf-8", "replace")
+    text, wait = body[:MAX_BODY].decode("utf-8", "replace"), _retry_after(headers)
     try:
-        payload: object = json.loads(text)
-    except (ValueError, RecursionError):
-        payload = text
-    return from_payload(payload, status, api_key=api_key, retry_after=_retry_after(headers))
+        return from_payload(json.loads(text), status, api_key=api_key, retry_after=wait)
+    except (ValueError, RecursionError):  # no JSON, or nested too deep to be looked through
+        return from_payload(text, status, api_key=api_key, retry_after=wait)
 
 
 def from_payload(
@@ -32,7 +32,7 @@ def from_payload(
     if isinstance(payload, list) and payload:
         payload = payload[0]
     code, message = _words(payload)
-    if status in (0, 200) and code[:3].isdigit() and 400 <= int(code[:3]) < 600:
+    if status in (0, 200) and _STATUS.match(code):
         status = int(code[:3])
     if api_key:
         message = message.replace(api_key, "[key]")
@@ -93,7 +93,17 @@ _RULES: tuple[tuple[Kind, frozenset[int], re.Pattern[str], re.Pattern[str]], ...
         "unsupported",
         frozenset(),
         re.compile(r"unsupported_(image|content)"),
-        re.compile(r"image.{0,40}(not supported|only supported)|support.{0,20}image"),
+        re.compile(
+            r"image.{0,40}(not supported|only supported|not enabled)|support.{0,20}image"
+            r"|unknown variant .?image_url|not a multimodal model|at most 0 image"
+            r"|required for image input|content must be a string"
+        ),
+    ),
+    (
+        "filtered",  # OpenRouter says so with 403
+        frozenset(),
+        re.compile(r"content_(filter|policy)|moderation"),
+        re.compile(r"(input|prompt|request|message|content).{0,40} flagged|content filtering"),
     ),
     (
         "auth",
@@ -104,8 +114,10 @@ _RULES: tuple[tuple[Kind, frozenset[int], re.Pattern[str], re.Pattern[str]], ...
     (
         "not_found",
         frozenset({404}),
-        re.compile(r"model_not_found|not_found_error"),
-        re.compile(r"model.{0,80}(does not exist|not found)"),
+        re.compile(r"model_not_found|not_found_error|invalid_model"),
+        re.compile(
+            r"model.{0,80}(does not exist|not found|not exist)|not a valid model|^invalid model"
+        ),
     ),
     ("rate_limit", frozenset({429}), re.compile(r"rate_limit|too_many_requests|exhausted"), _NEVER),
     ("timeout", frozenset({408, 504}), re.compile(r"timeout|deadline_exceeded"), _NEVER),

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from chat.providers.domain import Model, Price
 
-NAMES = tuple(each.name for each in fields(Model))
+NAMES = tuple(each.name for each in fields(Model) if each.name != "own")
 
 
 @dataclass(frozen=True, slots=True)

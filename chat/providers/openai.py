@@ -1,17 +1,21 @@
 """The chat-completions wire, spoken by OpenAI, OpenRouter, Ollama, llama.cpp, vLLM and gateways."""
 
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Set
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 
-from chat.providers import listing
-from chat.providers.domain import CONTINUE, Event, Model, Prompt, ProviderError
+from chat.providers import echoes, listing
+from chat.providers.domain import CONTINUE, Event, Model, Prompt, ProviderError, Turn
 from chat.providers.endpoint import Endpoint, knows_no_system
 from chat.providers.http import Limits
 from chat.providers.openai_answer import OpenAIChunks
 
 _NEEDED = ("model", "messages", "stream")
+_OF_AN_ECHO = re.compile(r"reasoning|thinking|signature|encrypted", re.IGNORECASE)
 
 
 class OpenAI:
@@ -46,8 +50,12 @@ class OpenAI:
         self._context = context
         self._extra = dict(extra or {})
         self._goes_on = goes_on
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._endpoint = Endpoint(http, headers, api_key, limits)
+        self._endpoint = Endpoint(http, _headers(api_key), api_key, limits)
+
+    def with_key(self, api_key: str) -> "OpenAI":
+        other = copy(self)
+        other._endpoint = self._endpoint.with_key(_headers(api_key), api_key)
+        return other
 
     def warm(self) -> None:
         """Nothing to do: the first question opens the connection."""
@@ -57,7 +65,7 @@ class OpenAI:
 
     async def models(self) -> list[Model]:
         listed = await self._endpoint.listed(f"{self._url}/models", "data")
-        return listing.models(listed, lambda entry: entry.get("id"), self._model, self._keep)
+        return await listing.models(listed, lambda entry: entry.get("id"), self._model, self._keep)
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         return self._endpoint.stream(self, prompt)
@@ -66,19 +74,23 @@ class OpenAI:
         return OpenAIChunks()
 
     def request(self, prompt: Prompt, refused: Set[str]) -> tuple[str, dict[str, Any]]:
-        messages = [{"role": turn.role, "content": turn.text} for turn in prompt.turns]
+        messages = [_message(turn, echo="echo" not in refused) for turn in prompt.turns]
         if messages and messages[-1]["role"] == "assistant" and not self._goes_on:
             messages.append({"role": "user", "content": CONTINUE})
         if prompt.system and "system" not in refused:
             messages.insert(0, {"role": "system", "content": prompt.system})
         elif prompt.system and messages:
-            messages[0]["content"] = f"{prompt.system}\n\n{messages[0]['content']}"
+            first = prompt.turns[0]
+            said = replace(first, text=f"{prompt.system}\n\n{first.text}")
+            messages[0]["content"] = _content(said)
         body = self._extra | {"stream_options": {"include_usage": True}}
-        if prompt.model.max_output:
+        if prompt.temperature is not None:
+            body["temperature"] = prompt.temperature
+        if prompt.most_output:
             names = ["max_tokens", "max_completion_tokens"]
             if "//api.openai.com" in self._url:
                 names.reverse()
-            body |= {name: prompt.model.max_output for name in names if name not in refused}
+            body |= {name: prompt.most_output for name in names if name not in refused}
             if set(names) <= body.keys():
                 del body[names[1]]
         body = {name: value for name, value in body.items() if name not in refused}
@@ -89,6 +101,9 @@ class OpenAI:
         named = {name for name in body if name not in _NEEDED and name in error.message}
         if body["messages"][:1] and body["messages"][0]["role"] == "system":
             named |= {"system"} if knows_no_system(error) else set()
+        echoed = any("reasoning_details" in message for message in body["messages"])
+        if echoed and _OF_AN_ECHO.search(error.message):
+            named.add("echo")
         return named
 
     def _model(self, own_id: str, entry: dict[str, Any]) -> Model:
@@ -114,3 +129,25 @@ class OpenAI:
             sees="image" in listing.words(entry, "architecture", "input_modalities"),
             price=listing.price(entry),
         )
+
+
+def _message(turn: Turn, *, echo: bool) -> dict[str, Any]:
+    """With the sealed thoughts that OpenRouter wants back, as they came."""
+    details = echoes.unpacked(turn.echo) if echo else []
+    message: dict[str, Any] = {"role": turn.role, "content": _content(turn)}
+    return message | ({"reasoning_details": details} if details else {})
+
+
+def _content(turn: Turn) -> str | list[dict[str, Any]]:
+    """Plain text as it always was, for servers that know nothing else; images before their text."""
+    if not turn.images:
+        return turn.text
+    parts: list[dict[str, Any]] = [
+        {"type": "image_url", "image_url": {"url": f"data:{image.type};base64,{image.base64()}"}}
+        for image in turn.images
+    ]
+    return [*parts, {"type": "text", "text": turn.text}] if turn.text.strip() else parts
+
+
+def _headers(api_key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {api_key}"} if api_key else {}

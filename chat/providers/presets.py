@@ -1,18 +1,68 @@
 """The services that the settings connect: by a key, by an address, by the models file."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from chat.providers import known
 from chat.providers.declared import Declared, DeclaredEndpoint
-from chat.providers.domain import Provider
+from chat.providers.domain import Keyed, Provider
 from chat.providers.http import Limits
 from chat.settings import Settings
 
 OPENAI = "https://api.openai.com/v1"
+ANTHROPIC = "https://api.anthropic.com"
+GEMINI = "https://generativelanguage.googleapis.com"
 OPENROUTER = "https://openrouter.ai/api/v1"
+SERVICES = {
+    "openai": "OpenAI",
+    "anthropic": "Anthropic",
+    "gemini": "Gemini",
+    "openrouter": "OpenRouter",
+}
 OLLAMA_CONTEXT = 4096  # what Ollama keeps of a prompt unless its operator says otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A provider that takes people's own keys. `address`: the base URL that they are sent to."""
+
+    key: str
+    label: str
+    address: str
+
+    @property
+    def host(self) -> str:
+        return _host(self.address)
+
+
+def places(settings: Settings, declared: Declared) -> Iterator[Place]:
+    """The four that everybody knows, wherever the settings say they are, and the operator's own."""
+    for key, its_url, url in (
+        ("openai", OPENAI, settings.openai_base_url),
+        ("anthropic", ANTHROPIC, settings.anthropic_base_url),
+        ("gemini", GEMINI, settings.gemini_base_url),
+        ("openrouter", OPENROUTER, ""),
+    ):
+        yield Place(key, _label(SERVICES[key], url or its_url, its_url), url or its_url)
+    for endpoint in declared.endpoints:
+        if endpoint.api_key:
+            yield Place(endpoint.key, endpoint.label, endpoint.url)
+
+
+def well_known(
+    place: Place, settings: Settings, http: aiohttp.ClientSession, limits: Limits
+) -> Keyed:
+    """One of the four, whether the settings connect it or not; KeyError for any other."""
+    made = {
+        "openai": _openai,
+        "anthropic": _anthropic,
+        "gemini": _gemini,
+        "openrouter": _openrouter,
+    }
+    return made[place.key](settings, http, limits)
 
 
 def configured(
@@ -37,7 +87,7 @@ def configured(
     return found
 
 
-def _openai(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> Provider:
+def _openai(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> Keyed:
     from chat.providers.openai import OpenAI
 
     url = settings.openai_base_url or OPENAI
@@ -54,21 +104,21 @@ def _openai(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> 
     )
 
 
-def _anthropic(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> Provider:
-    from chat.providers.anthropic import URL, Anthropic
+def _anthropic(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> Keyed:
+    from chat.providers.anthropic import Anthropic
 
-    url = settings.anthropic_base_url or URL
-    label, key = _label("Anthropic", url, URL), settings.anthropic_api_key
+    url = settings.anthropic_base_url or ANTHROPIC
+    label, key = _label("Anthropic", url, ANTHROPIC), settings.anthropic_api_key
     return Anthropic("anthropic", label, url, key, http, limits=limits, notes=known.NOTES)
 
 
-def _gemini(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> Provider:
-    from chat.providers.gemini import URL, Gemini
+def _gemini(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> Keyed:
+    from chat.providers.gemini import Gemini
 
-    url = settings.gemini_base_url or URL
+    url = settings.gemini_base_url or GEMINI
     return Gemini(
         "gemini",
-        _label("Gemini", url, URL),
+        _label("Gemini", url, GEMINI),
         url,
         settings.gemini_api_key,
         http,
@@ -78,7 +128,7 @@ def _gemini(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> 
     )
 
 
-def _openrouter(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> Provider:
+def _openrouter(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> Keyed:
     from chat.providers.openai import OpenAI
 
     key = settings.openrouter_api_key
@@ -101,7 +151,7 @@ def _ollama(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> 
     )
 
 
-def _declared(found: DeclaredEndpoint, http: aiohttp.ClientSession, limits: Limits) -> Provider:
+def _declared(found: DeclaredEndpoint, http: aiohttp.ClientSession, limits: Limits) -> Keyed:
     place = (found.key, found.label, found.url, found.api_key, http)
     if found.wire == "anthropic":
         from chat.providers.anthropic import Anthropic

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from markupsafe import escape
 
+from chat.conversations import thoughts
 from chat.replies.live import PACE, Live
 from chat.web.blocks import growth
 from chat.web.i18n import gettext
@@ -41,6 +42,48 @@ def warning(live: Live) -> str:
     return f'<p class="unsaved">{escape(words)}</p>'
 
 
+class _Thoughts:
+    """What one watching page holds of the thoughts: all of them at first, then only what is new.
+
+    A page that comes back says how many blocks of text it has, nothing about thoughts.
+    """
+
+    def __init__(self, reply_id: str) -> None:
+        self._target = f"#m-{reply_id}-thoughts"
+        self._heading = (f"#m-{reply_id}-thinking", "")
+        self._shown = ""
+        self._size = -1
+
+    def steps(self, live: Live) -> list[str]:
+        size = len(live.thoughts)
+        if not size:
+            return []
+        parts: list[str] = []
+        if self._size < 0:
+            parts.append(_part(self._target, "innerHTML", thoughts.whole(live.thoughts)))
+            self._shown = thoughts.shown(live.thoughts)
+        elif size != self._size:
+            parts += self._growth(thoughts.shown(live.thoughts))
+            if size >= thoughts.LONGEST:
+                parts.append(_part(self._target, "beforeend", thoughts.note()))
+        self._size = size
+        target, before = self._heading
+        heading = thoughts.heading(live.thought_ms, thinking=live.thinking)
+        if heading != before:
+            parts.append(_part(target, "innerHTML", str(escape(heading))))
+            self._heading = (target, heading)
+        return parts
+
+    def _growth(self, shown: str) -> list[str]:
+        inside, behind = thoughts.growth(self._shown, shown)
+        self._shown = shown
+        last = f"{self._target} > p:last-child"
+        parts = [_part(last, "beforeend", escape(inside))] if inside else []
+        return parts + [
+            _part(self._target, "beforeend", thoughts.paragraphs(new)) for new in [behind] if new
+        ]
+
+
 class _Page:
     """What one watching page holds."""
 
@@ -50,9 +93,10 @@ class _Page:
         self._tail: str | None = None
         self._warning = None if held >= 0 else ""  # who comes back may have been warned before
         self._id = f"#m-{reply_id}"
+        self._thoughts = _Thoughts(reply_id)
 
     def step(self, live: Live) -> Step:
-        parts: list[str] = []
+        parts = self._thoughts.steps(live)
         if not 0 <= self._held <= live.count:
             blocks = "".join(live.blocks(0))
             parts.append(_part(f"{self._id}-blocks", "innerHTML", blocks))

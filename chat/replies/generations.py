@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from quart import current_app
 
+from chat.conversations.measures import Measures
 from chat.db.database import Database
 from chat.errors import Unavailable
 from chat.replies import notes
@@ -30,9 +31,10 @@ PATIENCE = 6.0  # seconds that a stop waits for the database, longer than a writ
 class Generations:
     """The registry. Its database is the truth; this is only who is being written here."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, measures: Measures, clock: Clock) -> None:
         self._db = db
         self._replies = WritingRepository(db)
+        self._measures = measures
         self._clock = clock
         self._ownership = Ownership(self._replies, clock)
         self._mirrors = Mirrors(self._replies, told=db.shared)
@@ -64,8 +66,8 @@ class Generations:
     def start(self, started: Started, account_id: str, prepare: Preparation) -> None:
         """Begins to write a reply that is stored as running; returns at once."""
         reply = started.reply
-        live = Live(reply.id, account_id, started.conversation.id, reply.text)
-        generation = Generation(live, started, self._replies, self._clock)
+        live = Live(reply.id, account_id, started.conversation.id, reply.text, reply.reasoning)
+        generation = Generation(live, started, self._replies, self._measures, self._clock)
         self._running[reply.id] = generation
         if self._closing:  # stored while we were leaving: it ends as it begins
             generation.cancel("interrupted")

@@ -11,7 +11,7 @@ from chat.web.markdown import plain
 
 log = logging.getLogger(__name__)
 TICK, LONGEST_TICK = 0.1, 0.5  # seconds between two renderings
-MOST_EVENTS = 1_000  # a second, of this process: beyond that everybody gets fewer, larger ones
+MOST_EVENTS = 600  # a second, of this process: beyond that everybody gets fewer, larger ones
 
 
 class Pace:
@@ -43,10 +43,18 @@ class Live:
     `shown` counts renderings: a follower that has seen number n waits for the next one. `unsaved`
     says that what is shown may be lost: the database takes nothing for a while. Memory is the text
     and its blocks once, however many follow and however slowly they read.
+
+    `thoughts`: all of them, `thinking`: whether they are what came last; as of the last rendering.
+    `thought_ms`: how long it has thought, 0 where nobody knows.
     """
 
     def __init__(
-        self, reply_id: str, account_id: str, conversation_id: str, text: str = ""
+        self,
+        reply_id: str,
+        account_id: str,
+        conversation_id: str,
+        text: str = "",
+        thoughts: str = "",
     ) -> None:
         self.reply_id = reply_id
         self.account_id = account_id
@@ -56,9 +64,14 @@ class Live:
         self.count = 0  # finished blocks, as of the last rendering
         self.tail = ""  # HTML of the open end, as of the last rendering
         self.unsaved = False
+        self.thoughts = thoughts
+        self.thinking = False
+        self.thought_ms = 0
         self._document = Document()
         self._busy = asyncio.Lock()  # a rendering may be under way in a thread
         self._incoming: list[str] = []
+        self._thinking: list[str] = []
+        self._thinks = False
         self._pulse = 0
         self._fed = 0
         self._rendered = 0
@@ -67,12 +80,19 @@ class Live:
         self._next_tick = 0.0
         self._changed = asyncio.Event()
         self._awaited = False
-        if text:  # what it had when it was gone on with
+        if text or thoughts:  # what it had when it was gone on with
             self._document.append(text)
             self._fed = 1
 
     def feed(self, text: str) -> None:
         self._incoming.append(text)
+        self._thinks = False
+        self._fed += 1
+        self._wake()
+
+    def think(self, thought: str) -> None:
+        self._thinking.append(thought)
+        self._thinks = True
         self._fed += 1
         self._wake()
 
@@ -172,6 +192,10 @@ class Live:
     def _take(self) -> None:
         self._document.append("".join(self._incoming))
         self._incoming.clear()
+        if self._thinking:
+            self.thoughts += "".join(self._thinking)
+            self._thinking.clear()
+        self.thinking = self._thinks
         self._rendered = self._fed
 
     async def _change(self) -> None:

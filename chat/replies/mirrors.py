@@ -30,14 +30,14 @@ class Mirror:
         self._due = asyncio.Event()
         self._heard = True
 
-    def take(self, epoch: int, seq: int, body: str | None) -> None:
+    def take(self, epoch: int, seq: int, body: str | None, thought: str) -> None:
         """A chunk that somebody told of: fed if it is the next one, else the rows are read."""
         if epoch < self._epoch or (epoch == self._epoch and seq <= self._seq):
             return
         if epoch == self._epoch and seq == self._seq + 1 and body is not None:
             self._seq = seq
             self._heard = True
-            self.live.feed(body)
+            self._feed(body, thought)
         else:
             self._due.set()
 
@@ -73,12 +73,17 @@ class Mirror:
         self._epoch = self._epoch or progress.epoch
         if progress.epoch != self._epoch:
             return False
-        for seq, body in progress.parts:
+        for seq, body, thought in progress.parts:
             if seq > self._seq:  # or it was told while we were reading
                 self._seq = seq
-                if body:
-                    self.live.feed(body)
+                self._feed(body, thought)
         return progress.running
+
+    def _feed(self, body: str, thought: str) -> None:
+        if thought:
+            self.live.think(thought)
+        if body:
+            self.live.feed(body)
 
 
 class Mirrors:
@@ -118,9 +123,9 @@ class Mirrors:
             for mirror in self._all.values():
                 mirror.look()
         elif note[0] == notes.CHUNKS and self._all:
-            for reply_id, epoch, seq, body in notes.chunks_in(note):
+            for reply_id, epoch, seq, body, thought in notes.chunks_in(note):
                 if found := self._all.get(reply_id):
-                    found.take(epoch, seq, body)
+                    found.take(epoch, seq, body, thought)
         elif note[0] == notes.END and (found := self._all.get(note[1:])):
             found.look()
 

@@ -32,13 +32,15 @@ def of_stop(reply_id: str) -> str:
     return STOP + reply_id
 
 
-def chunks_in(note: str) -> Iterator[tuple[str, int, int, str | None]]:
-    """(reply id, epoch, number, text) of each chunk; without text it has to be looked up."""
-    yield from json.loads(note[1:])
+def chunks_in(note: str) -> Iterator[tuple[str, int, int, str | None, str]]:
+    """(reply id, epoch, number, text, thoughts) of each chunk; without text (None) look it up."""
+    for reply_id, epoch, seq, body, *thought in json.loads(note[1:]):
+        yield reply_id, epoch, seq, body, "".join(thought)
 
 
 def _part(chunk: Chunk) -> str:
-    part = _json([chunk.reply_id, chunk.epoch, chunk.seq, chunk.body])
+    thought = [chunk.thought] if chunk.thought else []  # the usual case as it always was
+    part = _json([chunk.reply_id, chunk.epoch, chunk.seq, chunk.body, *thought])
     if len(part.encode()) < LONGEST_NOTE - 3:
         return part
     return _json([chunk.reply_id, chunk.epoch, chunk.seq, None])

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from chat.replies.domain import Ending
+from chat.replies.domain import End, Ending, Thoughts
 from chat.replies.prompt import newest
 from chat.replies.writing import Progress, Unfinished, WritingRepository
 from chat.usage.domain import Spent, spent
@@ -56,22 +56,31 @@ class Ownership:
     async def _mark(self, left: Unfinished) -> None:
         self._left[left.reply_id] = left
         progress = await self._replies.progress(left.reply_id)
-        text = "".join(body for _, body in progress.parts)
+        text = "".join(body for _, body, _ in progress.parts)
         html = await asyncio.to_thread(_rendered, text)
         used = await self._used(left.reply_id, progress)
-        ending = Ending("stopped" if left.stop_asked else "interrupted", spent=used)
+        state: End = "stopped" if left.stop_asked else "interrupted"
+        came = any(body or thought for seq, body, thought in progress.parts if seq > 0)
+        thoughts = _thoughts(progress)
+        ending = Ending(state, spent=used, thoughts=thoughts, counted=came)
         await self._replies.end(left.reply_id, left.epoch, text, html, ending, self._clock())
         del self._left[left.reply_id]
 
     async def _used(self, reply_id: str, progress: Progress) -> Spent:
-        """About: what its writer was told is gone with it, and so is what the model thought."""
-        new = "".join(body for seq, body in progress.parts if seq > 0)
-        left = await self._replies.left(reply_id) if new else None
+        """About: what its writer was told is gone with it."""
+        new = "".join(body for seq, body, _ in progress.parts if seq > 0)
+        thought = sum(len(part.encode()) for seq, _, part in progress.parts if seq > 0)
+        left = await self._replies.left(reply_id) if new or thought else None
         if left is None:
             return Spent()
         return await asyncio.to_thread(
-            spent, left.model, None, newest(left.texts), new, 0, left.price
+            spent, left.model, None, newest(left.texts), new, thought, left.price
         )
+
+
+def _thoughts(progress: Progress) -> Thoughts:
+    new = any(thought for seq, _, thought in progress.parts if seq > 0)
+    return Thoughts("".join(part for _, _, part in progress.parts), -1 if new else 0)
 
 
 def _rendered(text: str) -> str:

@@ -1,63 +1,109 @@
-"""What a model is sent: the conversation so far, as much of it as fits."""
+"""What a model is sent: the part of the conversation that fits it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from chat.conversations.context import LARGEST_WINDOW, Measure, fits, part, room
 from chat.conversations.domain import Message
 from chat.providers.domain import Model, Prompt, Turn
+from chat.providers.tokens import OF_A_TURN, estimate
+from chat.replies.material import Material
 
-UNKNOWN_WINDOW = 4_096  # tokens; local endpoints that do not say usually have no more
-LARGEST_WINDOW = 32_000  # tokens; a guard against the cost of a very long conversation
 BYTES_PER_TOKEN = 3  # errs on the safe side for most languages
+NOTHING = Material()
+SMALLER = 0.6  # of a prompt that was refused as too long
 
 
-def build(history: Iterable[Message], model: Model) -> Prompt:
-    """The newest turns that fit the model's window; the last question goes in whatever its size.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A prompt; `since`: the first message in it, '' when nothing was left out before.
 
-    What is left out begins with the oldest. A question whose answer never came stays; the first
-    turn is a person's, as every wire wants it. An answer that is gone on with comes last, behind
-    its question; of one that is too long for the window the end is what matters.
+    `tokens`: how many it has, by our estimate. `cut`: the files of the question are longer than
+    what is sent of them.
     """
-    turns = [_turn(message) for message in history if message.text]
-    room = _room(model)
-    least = 1
+
+    prompt: Prompt
+    since: str = ""
+    tokens: int = 0
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """A prompt that a provider refused: how long it was, by our estimate, and what was said."""
+
+    tokens: int
+    words: str
+
+
+def build(
+    history: Sequence[Message],
+    model: Model,
+    measure: Measure = Measure(),  # noqa: B008 (frozen)
+    *,
+    system: str = "",
+    echoes: Mapping[str, str] | None = None,
+    materials: Mapping[str, Material] | None = None,
+    most: int = 0,
+) -> Asked:
+    """The newest turns that fit; the last question goes in whatever its size.
+
+    A question whose answer never came stays; the first turn is a person's, as every wire wants it.
+    An answer that is gone on with comes last, behind its question; of one that is too long for the
+    window the end is what matters. `echoes`: what this model wants back with its own answers, by
+    the ids of their messages; `materials`: what files add to messages. `most`: tokens of our
+    estimate, 0 for what the window takes.
+    """
+    first = before(system)
+    told, files = echoes or {}, materials or {}
+    more = {message_id: len(echo) // BYTES_PER_TOKEN for message_id, echo in told.items()}
+    more |= {message_id: file.tokens(message_id) for message_id, file in files.items()}
+    found = part(history, model, measure, system=first, more=more, most=most)
+    sent = [message for message in history[found.first :] if message.text]
+    turns = [_turn(message, told, files) for message in sent]
+    tokens = found.tokens + first
     if turns and turns[-1].role == "assistant":
-        turns[-1], least = _end_of(turns[-1], room * BYTES_PER_TOKEN // 2), 2
-    kept: list[Turn] = []
-    for turn in reversed(turns):
-        room -= _tokens(turn.text)
-        if len(kept) >= least and room < 0:
-            break
-        kept.insert(0, turn)
-    while len(kept) > 1 and kept[0].role == "assistant":
-        kept.pop(0)
-    return Prompt(model=model, turns=tuple(kept))
+        there = int(fits(history, model, measure, first))
+        cut = _end_of(turns[-1], min(there, most or there) * BYTES_PER_TOKEN // 2)
+        tokens -= estimate(turns[-1].text[: len(turns[-1].text) - len(cut.text)])
+        turns[-1] = cut
+    while len(turns) > 1 and turns[0].role == "assistant":
+        turns.pop(0)
+    left_out = found.first > 0 or bool(history and history[0].parent_id)
+    since = history[found.first].id if left_out and found.first < len(history) else ""
+    questions = [message.id for message in sent if message.role == "user"]
+    shortened = bool(questions) and files.get(questions[-1], NOTHING).cut
+    return Asked(Prompt(model=model, turns=tuple(turns), system=system), since, tokens, shortened)
+
+
+def before(system: str) -> int:
+    """Tokens of what stands before the turns."""
+    return estimate(system) + OF_A_TURN if system else 0
+
+
+def longest_echo(model: Model) -> int:
+    """Characters that may go back with one answer: less than would push much of the talk out."""
+    return room(model, Measure()) * BYTES_PER_TOKEN // 8
 
 
 def newest(texts: Iterable[str]) -> list[str]:
     """Of texts, newest first, those that a prompt for a model nobody knows any more had at most."""
-    room, kept = LARGEST_WINDOW, list[str]()
+    left, kept = LARGEST_WINDOW, list[str]()
     for text in texts:
-        room -= _tokens(text)
-        if kept and room < 0:
+        left -= len(text.encode()) // BYTES_PER_TOKEN + 8
+        if kept and left < 0:
             break
         kept.append(text)
     return kept
 
 
-def _room(model: Model) -> int:
-    window = min(model.context or UNKNOWN_WINDOW, LARGEST_WINDOW)
-    reserved = min(model.max_output or window, max(1_024, window // 4), window // 2)
-    return window - reserved - window // 20
-
-
-def _tokens(text: str) -> int:
-    return len(text.encode()) // BYTES_PER_TOKEN + 8
-
-
 def _end_of(turn: Turn, most: int) -> Turn:
     """The last `most` bytes of a turn, in whole characters."""
-    return Turn(turn.role, turn.text.encode()[-most:].decode(errors="ignore"))
+    return replace(turn, text=turn.text.encode()[-most:].decode(errors="ignore"))
 
 
-def _turn(message: Message) -> Turn:
-    return Turn("user" if message.role == "user" else "assistant", message.text)
+def _turn(message: Message, echoes: Mapping[str, str], files: Mapping[str, Material]) -> Turn:
+    if message.role != "user":
+        return Turn("assistant", message.text, echo=echoes.get(message.id, ""))
+    material = files.get(message.id, NOTHING)
+    return Turn("user", material.text + message.text, material.images)

@@ -1,45 +1,30 @@
 """Replies in the database as people ask for them: begun with their question, read, retried."""
 
-import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 from chat.accounts.repository import SQL as ACCOUNTS
-from chat.accounts.throttle import MINUTE, Throttle
 from chat.conversations.domain import Conversation, Message
+from chat.conversations.repository import LONGEST_HISTORY
 from chat.conversations.repository import SQL as CONVERSATIONS
 from chat.db.database import Database, Statements, Transaction
-from chat.db.queries import load_queries
-from chat.errors import Conflict, OverLimit
+from chat.errors import Conflict
 from chat.providers.domain import Model
+from chat.replies.admission import SQL, Limits, admit
+from chat.replies.asking import asked, question_of, reply_to
 from chat.replies.domain import End, Ending, Started
-from chat.web.text import first_words
-
-SQL = load_queries("replies")
-LONGEST_HISTORY = 400  # messages that can go into a prompt
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A message as a form sent it, cleaned. `key`: the same key is the same message.
-
-    `parent`: what it follows, when that is not the newest message of the remembered path.
-    `instead_of`: the question that it is a new version of.
-    """
-
-    text: str
-    model: Model
-    key: str
-    parent: str = ""
-    instead_of: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Of one account: replies that are written at once, and sends in a minute."""
-
-    at_once: int
-    a_minute: int
+from chat.replies.storing import (
+    Draft,
+    add_conversation,
+    add_message,
+    leaf_beside,
+    parent,
+    placed_in,
+    price_and_key,
+    same_files,
+    turn_to,
+    with_files,
+)
 
 
 class ReplyRepository:
@@ -51,28 +36,32 @@ class ReplyRepository:
     async def begin(
         self, draft: Draft, account_id: str, conversation_id: str, now: int, limits: Limits
     ) -> Started:
-        """Stores the question and its pending reply in one transaction.
+        """Stores the question and its pending replies, one for each model, in one transaction.
 
         An empty `conversation_id` begins a conversation. Errors: NotFound, Conflict (the key with
-        another text, or a reply is still being written there), OverLimit.
+        another text, or a reply is still being written there), OverLimit, ModelNotInPlan.
         """
 
         async def begin(tx: Transaction) -> Started:
             await tx.lock(f"begin {account_id}")
             if draft.key and (known := await self._known(tx, draft, account_id, conversation_id)):
                 return known
-            await _admit(tx, account_id, conversation_id, now, limits)
-            question, reply = _messages(draft, now)
+            reserved = await admit(tx, account_id, conversation_id, now, limits, draft.models)
+            question, reply = asked(draft.text, draft.models, now)
             if conversation_id:
                 row = await tx.one(SQL["conversation"], id=conversation_id, account_id=account_id)
                 conversation = Conversation(**row)
-                parent_id = await _parent(tx, draft, conversation, account_id)
+                parent_id = await parent(tx, draft, conversation, account_id)
                 question = replace(question, parent_id=parent_id)
             else:
-                conversation = await _add_conversation(tx, draft, account_id, now)
-            await _add(tx, conversation, question, account_id, draft.key or None)
-            await self._add_reply(tx, conversation, reply, account_id, draft.model)
-            conversation = await _turn_to(tx, conversation, reply, account_id, now)
+                conversation = await add_conversation(tx, draft, account_id, now)
+            await add_message(tx, conversation, question, account_id, draft.key or None)
+            question = await with_files(tx, draft, question, account_id)
+            # The first model's is stored last: a path through the question leads to the newest.
+            for each, model in reversed(list(zip(reply.sides, draft.models, strict=True))):
+                await self._add_reply(tx, conversation, each, account_id, model)
+                await reserved.hold(tx, each.id, 1, model)
+            conversation = await turn_to(tx, conversation, reply, account_id, now)
             await tx.run(ACCOUNTS["set_model"], account_id=account_id, model=draft.model.id)
             return Started(conversation, question, reply, fresh=True)
 
@@ -81,17 +70,24 @@ class ReplyRepository:
     async def retry(
         self, reply_id: str, account_id: str, model: Model, now: int, limits: Limits
     ) -> Started:
-        """One more answer to the same question: a sibling, shown instead. Errors as in `begin`."""
+        """One more answer to the same question: a sibling, shown instead. Errors as in `begin`.
+
+        Of several side by side it takes the column of the old one, and the others stay.
+        """
 
         async def retry(tx: Transaction) -> Started:
             await tx.lock(f"begin {account_id}")
-            old, conversation = await _placed(tx, reply_id, account_id)
+            old, conversation = await placed_in(tx, reply_id, account_id)
             if old.running:
                 raise Conflict("This answer is still being written. Stop it first.")
-            await _admit(tx, account_id, conversation.id, now, limits)
-            reply = _reply_to(old.parent_id or "", model, now)
+            reserved = await admit(
+                tx, account_id, conversation.id, now, limits, [model], column=old
+            )
+            leaf = await leaf_beside(tx, conversation, old, account_id)
+            reply = reply_to(old.parent_id or "", model, now, old.side)
             await self._add_reply(tx, conversation, reply, account_id, model)
-            after = await _turn_to(tx, conversation, reply, account_id, now)
+            await reserved.hold(tx, reply.id, 1, model)
+            after = await turn_to(tx, conversation, leaf or reply, account_id, now)
             return Started(after, old, reply, fresh=True)
 
         return await self._db.transaction(retry)
@@ -103,10 +99,12 @@ class ReplyRepository:
 
         async def resume(tx: Transaction) -> Started:
             await tx.lock(f"begin {account_id}")
-            old, conversation = await _placed(tx, reply_id, account_id)
+            old, conversation = await placed_in(tx, reply_id, account_id)
             if not (old.running or old.continuable):
                 raise Conflict("There is nothing to continue here. Retry instead.")
-            await _admit(tx, account_id, conversation.id, now, limits)
+            reserved = await admit(
+                tx, account_id, conversation.id, now, limits, [model], column=old
+            )
             if await tx.all(SQL["followed"], id=reply_id, account_id=account_id):
                 raise Conflict("The conversation went on after this answer. Retry it instead.")
             row = await tx.one(
@@ -114,9 +112,11 @@ class ReplyRepository:
                 id=reply_id,
                 account_id=account_id,
                 worker=self._db.worker,
-                **_prices(model),
+                **price_and_key(model),
             )
-            after = await _turn_to(tx, conversation, old, account_id, now)
+            await reserved.hold(tx, old.id, row["epoch"], model)
+            leaf = await leaf_beside(tx, conversation, old, account_id)
+            after = await turn_to(tx, conversation, leaf or old, account_id, now)
             reply = replace(old, state="streaming", reason="")
             before = Ending(cast(End, old.state), old.reason)
             return Started(after, old, reply, fresh=True, epoch=row["epoch"], before=before)
@@ -128,7 +128,12 @@ class ReplyRepository:
 
     async def placed(self, reply_id: str, account_id: str) -> tuple[Message, Conversation]:
         """A reply, and the conversation that it is in."""
-        return await _placed(self._db, reply_id, account_id)
+        return await placed_in(self._db, reply_id, account_id)
+
+    async def running(self, conversation_id: str, account_id: str) -> list[str]:
+        """Ids of the replies that are being written in a conversation."""
+        rows = await self._db.all(SQL["running"], account_id=account_id)
+        return [row["id"] for row in rows if row["conversation_id"] == conversation_id]
 
     async def history(self, started: Started, account_id: str) -> list[Message]:
         """What a reply's prompt is made of: the path above it, oldest first, and what it has."""
@@ -138,8 +143,21 @@ class ReplyRepository:
             conversation_id=started.conversation.id,
             account_id=account_id,
             limit=LONGEST_HISTORY,
+            thoughts=0,
         )
         return [Message(**row) for row in rows]
+
+    async def echoes(self, started: Started, account_id: str, longest: int) -> dict[str, str]:
+        """What the model of a reply wants back of its own replies there, by their ids."""
+        rows = await self._db.all(
+            SQL["echoes"],
+            conversation_id=started.conversation.id,
+            account_id=account_id,
+            model=started.reply.model,
+            longest=longest,
+            limit=LONGEST_HISTORY,
+        )
+        return {row["id"]: row["echo"] for row in rows}
 
     async def _add_reply(
         self,
@@ -149,7 +167,7 @@ class ReplyRepository:
         account_id: str,
         model: Model,
     ) -> None:
-        await _add(tx, conversation, reply, account_id, None)
+        await add_message(tx, conversation, reply, account_id, None)
         await tx.run(
             SQL["add_reply"],
             id=reply.id,
@@ -159,7 +177,8 @@ class ReplyRepository:
             model_name=model.name,
             worker=self._db.worker,
             now=reply.created_at,
-            **_prices(model),
+            side=reply.side,
+            **price_and_key(model),
         )
 
     async def _known(
@@ -169,129 +188,16 @@ class ReplyRepository:
         if not rows:
             return None
         row = rows[0]
-        if row["text"] != draft.text or conversation_id not in ("", row["conversation_id"]):
+        files = await same_files(tx, draft, row["question_id"], account_id)
+        other = row["text"] != draft.text or conversation_id not in ("", row["conversation_id"])
+        if other or files is None:
             raise Conflict(
                 "This form was sent before with another text. Reload the page and send again.",
                 code="key_reused",
             )
-        reply, conversation = await _placed(tx, row["reply_id"], account_id)
-        question = _question(row["question_id"], draft.text, reply.created_at)
-        return Started(conversation, question, reply, fresh=False)
-
-
-async def _admit(
-    tx: Statements, account_id: str, conversation_id: str, now: int, limits: Limits
-) -> None:
-    running = await tx.all(SQL["running"], account_id=account_id)
-    if any(row["conversation_id"] == conversation_id for row in running):
-        raise Conflict("The model is still answering here. Stop it, or wait until it is done.")
-    if len(running) >= limits.at_once:
-        raise OverLimit(
-            "The limit of answers at once is %(limit)s. Wait for one to end.",
-            code="too_many",
-            retry_after=5,
-            limit=limits.at_once,
-        )
-    await Throttle(tx, now).count(
-        f"send {account_id}",
-        limits.a_minute,
-        MINUTE,
-        "That was a lot of messages in a minute. Wait a little, then send again.",
-    )
-
-
-async def _placed(tx: Statements, reply_id: str, account_id: str) -> tuple[Message, Conversation]:
-    row = dict(await tx.one(SQL["placed"], id=reply_id, account_id=account_id))
-    names = ("place_id", "title", "picked", "leaf_id", "pinned", "archived", "updated_at")
-    conversation = Conversation(*(row.pop(name) for name in names))
-    return Message(**row), conversation
-
-
-async def _parent(
-    tx: Statements, draft: Draft, conversation: Conversation, account_id: str
-) -> str | None:
-    """What a message follows; NotFound when that is not in its conversation."""
-    if other := draft.instead_of or draft.parent:
-        ids = {"conversation_id": conversation.id, "account_id": account_id}
-        found = await tx.one(CONVERSATIONS["parent"], id=other, **ids)
-        return (found["parent_id"] or None) if draft.instead_of else other
-    return conversation.leaf_id or None
-
-
-async def _add_conversation(
-    tx: Statements, draft: Draft, account_id: str, now: int
-) -> Conversation:
-    title, conversation_id = first_words(draft.text), secrets.token_hex(16)
-    await tx.run(
-        SQL["add_conversation"],
-        id=conversation_id,
-        account_id=account_id,
-        title=title,
-        model=draft.model.id,
-        leaf_id="",
-        now=now,
-    )
-    return Conversation(conversation_id, title, draft.model.id, "", 0, 0, now)
-
-
-async def _add(
-    tx: Statements, conversation: Conversation, message: Message, account_id: str, key: str | None
-) -> None:
-    await tx.run(
-        SQL["add_message"],
-        id=message.id,
-        conversation_id=conversation.id,
-        account_id=account_id,
-        parent_id=message.parent_id,
-        role=message.role,
-        text=message.text,
-        key=key,
-        now=message.created_at,
-    )
-
-
-async def _turn_to(
-    tx: Statements, conversation: Conversation, reply: Message, account_id: str, now: int
-) -> Conversation:
-    await tx.run(
-        SQL["turn_to"],
-        id=conversation.id,
-        account_id=account_id,
-        leaf_id=reply.id,
-        model=reply.model,
-        now=now,
-    )
-    return replace(conversation, leaf_id=reply.id, model=reply.model, updated_at=now)
-
-
-def _prices(model: Model) -> dict[str, int | None]:
-    price = model.price
-    return {
-        "input_price": price.input if price else None,
-        "cached_price": price.cached if price else None,
-        "output_price": price.output if price else None,
-    }
-
-
-def _messages(draft: Draft, now: int) -> tuple[Message, Message]:
-    question = _question(secrets.token_hex(16), draft.text, now)
-    return question, _reply_to(question.id, draft.model, now)
-
-
-def _question(message_id: str, text: str, now: int) -> Message:
-    return Message(message_id, None, "user", text, "", now, "", "", "", "")
-
-
-def _reply_to(question_id: str, model: Model, now: int) -> Message:
-    return Message(
-        id=secrets.token_hex(16),
-        parent_id=question_id,
-        role="assistant",
-        text="",
-        html="",
-        created_at=now,
-        state="pending",
-        reason="",
-        model=model.id,
-        model_name=model.name,
-    )
+        found = [await placed_in(tx, row["reply_id"], account_id) for row in rows]
+        conversation = found[0][1]
+        reply, *others = (replace(each, chosen=each.id == place.leaf_id) for each, place in found)
+        reply = replace(reply, beside=tuple(others))
+        question = question_of(row["question_id"], draft.text, reply.created_at)
+        return Started(conversation, replace(question, files=files), reply, fresh=False)

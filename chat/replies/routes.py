@@ -1,5 +1,6 @@
 """Sends, stops, retries and continuations."""
 
+import asyncio
 from typing import Any
 
 from quart import (
@@ -11,19 +12,22 @@ from quart import (
 from quart_auth import login_required
 
 from chat.accounts import visitor
-from chat.conversations.composing import composer
-from chat.conversations.domain import Conversation, Message
+from chat.attachments.intake import waiting
+from chat.billing import current as billing
+from chat.billing.refusals import REFUSALS, Refusal
+from chat.conversations.composing import composer, kept
 from chat.conversations.picking import picker
 from chat.conversations.views import (
     column,
     conversations,
     fresh,
     history,
+    standing,
     through,
     versioned,
     whole,
 )
-from chat.errors import ChatError
+from chat.errors import ChatError, NotFound
 from chat.replies import sending
 from chat.replies.domain import Started
 from chat.replies.generations import current_generations
@@ -65,7 +69,8 @@ async def send(conversation_id: str) -> Answer:
     except ChatError as error:
         if partial():
             raise
-        return await _refused(error, "conversations/show.html", await whole(conversation))
+        at = "" if isinstance(error, NotFound) else (await request.form).get("parent", "")
+        return await _refused(error, "conversations/show.html", await whole(conversation, at=at))
     return await changed(
         "replies/_sent.html",
         page=_anchor(started),
@@ -82,7 +87,7 @@ async def send(conversation_id: str) -> Answer:
 @login_required
 async def show(reply_id: str) -> str:
     reply, conversation = await replies().placed(reply_id, visitor.account_id())
-    return render("replies/_reply.html", message=await versioned(reply, conversation.id))
+    return render("replies/_reply.html", message=await versioned(reply, conversation))
 
 
 @blueprint.post("/replies/<reply_id>/stop")
@@ -94,58 +99,85 @@ async def stop(reply_id: str) -> Answer:
         await current_generations().stop(reply_id, account_id, conversation.id)
         reply, conversation = await replies().placed(reply_id, account_id)
     url = url_for("conversations.show", conversation_id=conversation.id)
-    context = await _ended(reply, conversation)
+    context = await standing(reply, conversation)
     return await changed("replies/_replaced.html", page=f"{url}#m-{reply_id}", **context)
+
+
+@blueprint.post("/conversations/<conversation_id>/stop")
+@login_required
+async def stop_all(conversation_id: str) -> Answer:
+    """Stops every reply that is being written there."""
+    account_id = visitor.account_id()
+    conversation = await conversations().get(conversation_id, account_id)
+    found = await replies().running(conversation_id, account_id)
+    stop_one = current_generations().stop
+    await asyncio.gather(*(stop_one(each, account_id, conversation_id) for each in found))
+    ended = [await standing(await replies().get(each, account_id), conversation) for each in found]
+    return await changed(
+        "replies/_stopped.html",
+        page=url_for("conversations.show", conversation_id=conversation_id),
+        messages=[each["message"] for each in ended],
+        composer=composer(conversation, ended[-1]["message"] if ended else None),
+    )
 
 
 @blueprint.post("/replies/<reply_id>/retry")
 @login_required
 async def retry(reply_id: str) -> Answer:
     last = await _is_last(reply_id)
-    started = await sending.retry(reply_id)
-    if not last:  # what came after the old answer is on another branch now
-        return elsewhere(through(started.conversation.id, started.reply.id))
-    return await changed(
-        "replies/_replaced.html",
-        page=_anchor(started),
-        message=await versioned(started.reply, started.conversation.id),
-        conversation=started.conversation,
-        composer=composer(started.conversation, started.reply),
-    )
+    try:
+        started = await sending.retry(reply_id)
+    except REFUSALS as error:
+        return await _short(error, reply_id)
+    return await _again(started, last)
 
 
 @blueprint.post("/replies/<reply_id>/continuation")
 @login_required
 async def resume(reply_id: str) -> Answer:
-    started = await sending.resume(reply_id)
-    return await changed(
-        "replies/_replaced.html",
-        page=_anchor(started),
-        message=await versioned(started.reply, started.conversation.id),
-        conversation=started.conversation,
-        composer=composer(started.conversation, started.reply),
-    )
+    alone = not (await replies().get(reply_id, visitor.account_id())).side
+    last = alone or await _is_last(reply_id)
+    try:
+        started = await sending.resume(reply_id)
+    except REFUSALS as error:
+        return await _short(error, reply_id)
+    return await _again(started, last)
+
+
+async def _again(started: Started, last: bool) -> Answer:
+    if not last:  # what came after the old answer is on another branch now
+        return elsewhere(through(started.conversation.id, started.reply.id))
+    context = await standing(started.reply, started.conversation)
+    return await changed("replies/_replaced.html", page=_anchor(started), **context)
 
 
 async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> Answer:
     """The page that the form was on, with everything typed in it, and the reason."""
     form = await request.form
-    context["composer"] = context["composer"].refused(
-        form.get("text", ""), sentence(error), error.code
-    )
-    context["picker"] = picker(context.get("conversation"), form.get("model", ""))
+    chips, said, code = await waiting(), sentence(error), error.code
+    if isinstance(error, REFUSALS):
+        context["shortage"], said, code = billing.shortage(error, kept(form, chips)), "", ""
+    preset = "" if isinstance(error, NotFound) else form.get("preset", "")
+    refused = context["composer"].refused(form.get("text", ""), said, code, preset, chips)
+    model, *sides = form.getlist("model") or [""]
+    context["composer"] = refused
+    context["picker"] = picker(context.get("conversation"), model, sides)
     return marked(await page(template, history=await history(), **context), error)
 
 
-async def _ended(reply: Message, conversation: Conversation) -> dict[str, Any]:
-    last = reply if conversation.leaf_id == reply.id else None
-    reply = await versioned(reply, conversation.id)
-    return {"message": reply, "composer": composer(conversation, last), "last": bool(last)}
+async def _short(error: Refusal, reply_id: str) -> Answer:
+    """The reply as it is, and below the composer why there is no other one."""
+    if partial():
+        raise error
+    _, conversation = await replies().placed(reply_id, visitor.account_id())
+    context = await whole(conversation, at=reply_id) | {"shortage": billing.shortage(error)}
+    return marked(await page("conversations/show.html", history=await history(), **context), error)
 
 
 async def _is_last(reply_id: str) -> bool:
-    _, conversation = await replies().placed(reply_id, visitor.account_id())
-    return conversation.leaf_id == reply_id
+    account_id = visitor.account_id()
+    reply, conversation = await replies().placed(reply_id, account_id)
+    return await conversations().ends_at(reply, conversation, account_id)
 
 
 def _anchor(started: Started) -> str:

@@ -1,23 +1,35 @@
 """From a form to a reply that is being written: the one way in, for sends and retries."""
 
+from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from quart import request
 from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
-from chat.conversations.domain import Conversation, Message
-from chat.conversations.picking import picker
-from chat.errors import Invalid
-from chat.providers.domain import Model, Prompt, Provider
+from chat.attachments.intake import form_with_files, to_be_sent
+from chat.billing import current as billing
+from chat.billing.parts import current_plans
+from chat.billing.refusals import REFUSALS
+from chat.conversations.domain import Conversation
+from chat.conversations.picking import picked
+from chat.conversations.views import conversations
+from chat.errors import Invalid, Unavailable
+from chat.keys import own
+from chat.providers.domain import Model
+from chat.replies.admission import Limits
 from chat.replies.domain import Started
 from chat.replies.generations import current_generations
-from chat.replies.prompt import build
-from chat.replies.repository import Draft, Limits, ReplyRepository
-from chat.web.current import current_catalog, current_db, current_settings, now
+from chat.replies.preparing import preparation
+from chat.replies.repository import ReplyRepository
+from chat.replies.storing import Draft
+from chat.web.current import current_db, current_settings, now
 from chat.web.text import clean_prompt
 
 LONGEST_KEY = 100
+MOST_SIDES = 3  # models that answer one question
 
 
 def replies() -> ReplyRepository:
@@ -27,45 +39,77 @@ def replies() -> ReplyRepository:
 async def send(conversation_id: str = "") -> Started:
     """Stores the form's message and starts its reply; an empty id begins a conversation.
 
-    Errors: Invalid, Conflict, OverLimit, NotFound, Unavailable; nothing is stored then.
+    With several models one reply each. Errors: Invalid, Conflict, OverLimit, NotFound, Unavailable;
+    nothing is stored then.
     """
-    draft = _draft(await request.form)
-    current_generations().admit()
-    work = _begin(draft, visitor.account_id(), conversation_id)
-    return await current_generations().unbroken(work)
+    form, _ = await form_with_files()
+    picked = "" if form.get("model") else await _picked(conversation_id)
+    draft = replace(_draft(form, picked), attachments=await to_be_sent())
+    return await _carried_out(_begin(draft, visitor.account_id(), conversation_id), conversation_id)
 
 
 async def edit(message_id: str, conversation: Conversation) -> Started:
     """Stores the form's text as a new version of a question, beside it. Errors as in `send`."""
-    form = await request.form
-    model = form.get("model", "") or picker(conversation).chosen.id
-    draft = replace(_draft(form, model), parent="", instead_of=message_id)
-    current_generations().admit()
-    work = _begin(draft, visitor.account_id(), conversation.id)
-    return await current_generations().unbroken(work)
+    draft = _draft(await request.form, picked(conversation).id)
+    draft = replace(draft, parent="", instead_of=message_id)
+    return await _carried_out(_begin(draft, visitor.account_id(), conversation.id), conversation.id)
 
 
 async def retry(reply_id: str) -> Started:
-    """Another answer to the same question, by the form's model or the one that is picked now."""
+    """Another answer to the same question, by the form's model or the one that is picked now.
+
+    Of several side by side each is asked of its own model again, as long as there is that.
+    """
     account_id = visitor.account_id()
-    _, conversation = await replies().placed(reply_id, account_id)
-    model = _model((await request.form).get("model", "") or conversation.model)
-    current_generations().admit()
-    return await current_generations().unbroken(_begin_again(reply_id, account_id, model))
+    reply, conversation = await replies().placed(reply_id, account_id)
+    same = reply.model if reply.side and own.find(reply.model) else ""
+    named = (await request.form).get("model", "") or same
+    model = _model(named or picked(conversation).id)
+    return await _carried_out(_begin_again(reply_id, account_id, model), conversation.id)
 
 
 async def resume(reply_id: str) -> Started:
     """The same answer goes on where it was cut off, by the model that began it."""
     account_id = visitor.account_id()
-    model = _model((await replies().get(reply_id, account_id)).model)
-    current_generations().admit()
-    return await current_generations().unbroken(_begin_on(reply_id, account_id, model))
+    reply, conversation = await replies().placed(reply_id, account_id)
+    if own.find(reply.model) is None:
+        raise Invalid(
+            "The model that began this answer is not offered any more. Retry with another one."
+        )
+    model = _model(reply.model)
+    return await _carried_out(_begin_on(reply_id, account_id, model), conversation.id)
+
+
+async def _carried_out(work: Coroutine[Any, Any, Started], place: str) -> Started:
+    """To its end, unless this process is leaving; then the page shows what is left of the plan."""
+    try:
+        current_generations().admit()
+    except Unavailable:
+        work.close()
+        raise
+    try:
+        return await current_generations().unbroken(work)
+    except REFUSALS as refusal:
+        refusal.place = place
+        raise
+    finally:
+        with suppress(Unavailable):  # what was stored is stored; the meter can wait
+            await billing.renew()
+
+
+async def _picked(conversation_id: str) -> str:
+    """A locked model is a disabled option, which no form sends: it is refused, not replaced."""
+    if not conversation_id:
+        return ""
+    found = await conversations().get(conversation_id, visitor.account_id())
+    return picked(found).id
 
 
 async def _begin(draft: Draft, account_id: str, conversation_id: str) -> Started:
     started = await replies().begin(draft, account_id, conversation_id, now(), _limits())
     if started.fresh:
-        _start(started, draft.model, account_id)
+        for reply, model in zip(started.reply.sides, draft.models, strict=True):
+            _start(replace(started, reply=reply), model, account_id)
     return started
 
 
@@ -82,33 +126,42 @@ async def _begin_on(reply_id: str, account_id: str, model: Model) -> Started:
 
 
 def _start(started: Started, model: Model, account_id: str) -> None:
-    catalog, stored = current_catalog(), replies()
-
-    async def prepare() -> tuple[Provider, Prompt]:
-        history: list[Message] = [started.question]
-        if started.question.parent_id or started.question.role == "assistant":
-            history = await stored.history(started, account_id)
-        return catalog.provider(model), build(history, model)
-
-    current_generations().start(started, account_id, prepare)
+    current_generations().start(started, account_id, preparation(started, model, account_id))
 
 
 def _limits() -> Limits:
     settings = current_settings()
-    return Limits(at_once=settings.limit_replies, a_minute=settings.limit_sends)
+    plans = current_plans()
+    return Limits(at_once=settings.limit_replies, a_minute=settings.limit_sends, plans=plans)
 
 
-def _draft(form: MultiDict[str, str], model_id: str = "") -> Draft:
+def _draft(form: MultiDict[str, str], otherwise: str = "") -> Draft:
+    """`otherwise`: the id of the model for a form that names none."""
     key = form.get("key", "")
     if len(key) > LONGEST_KEY or not key.isprintable():
         raise Invalid("This form is damaged. Reload the page and send again.")
-    model = _model(model_id or form.get("model", ""))
-    return Draft(clean_prompt(form.get("text", "")), model, key, parent=form.get("parent", ""))
+    model, *others = _models(form.getlist("model"), otherwise)
+    return Draft(
+        clean_prompt(form.get("text", "")),
+        model,
+        key,
+        parent=form.get("parent", ""),
+        others=tuple(others),
+        preset=form.get("preset", ""),
+    )
+
+
+def _models(named: list[str], otherwise: str) -> list[Model]:
+    wanted = [each for each in named if each] or [otherwise]
+    if len(wanted) > MOST_SIDES:
+        raise Invalid("Up to three models can answer side by side.")
+    if len(set(wanted)) < len(wanted):
+        raise Invalid("Choose each model only once.")
+    return [_model(each) for each in wanted]
 
 
 def _model(model_id: str) -> Model:
-    catalog = current_catalog()
-    model = catalog.find(model_id) if model_id else catalog.default()
+    model = own.find(model_id) if model_id else billing.default_model()
     if model is None:
         raise Invalid("This model is not offered here. Choose one from the list.")
     return model

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from dataclasses import replace
 
 from quart import Blueprint, Response, redirect, request, url_for
 from quart_auth import login_required
@@ -13,15 +14,15 @@ from chat.accounts.repository import SessionRepository
 from chat.conversations.composing import composer
 from chat.conversations.domain import Message
 from chat.conversations.picking import picker
-from chat.conversations.views import conversations, history, versioned, whole
+from chat.conversations.views import conversations, history, standing, versioned, whole
 from chat.errors import NotFound, OverLimit, Unavailable
-from chat.replies.following import Step, follow, warning
+from chat.replies.following import Step, follow
 from chat.replies.generations import current_generations
 from chat.replies.live import Live
 from chat.replies.sending import replies
+from chat.replies.sheet import Sheet
 from chat.replies.streams import SessionWatch, current_streams
 from chat.web import sse
-from chat.web.blocks import Document
 from chat.web.current import current_db
 from chat.web.hypermedia import Answer, streamed
 from chat.web.templating import render
@@ -57,7 +58,10 @@ async def stream(reply_id: str) -> Response:
 @blueprint.get("/conversations/<conversation_id>/live")
 @login_required
 async def page(conversation_id: str) -> Answer:
-    """The conversation's page for browsers without scripts, kept open while the reply grows."""
+    """The conversation's page for browsers without scripts, kept open while the reply grows.
+
+    Of several side by side each is written to its end before the next: a page has one open end.
+    """
     account_id = visitor.account_id()
     conversation = await conversations().get(conversation_id, account_id)
     at = request.args.get("at", "")
@@ -69,21 +73,34 @@ async def page(conversation_id: str) -> Answer:
     if request.method == "HEAD":
         return Response("", headers=HTML)
     *before, reply = context["messages"]
-    context |= {"messages": before, "message": reply, "history": await history()}
+    first, *others = reply.sides
+    context |= {"messages": before, "message": first, "picked": first, "history": await history()}
 
     async def written() -> AsyncGenerator[str, None]:
         with _as_long_as_it_may(), current_streams().place(account_id):
             yield render("conversations/_live_head.html", **context)
-            async for part in _open_ended(reply, conversation_id):
+            async for part in _open_ended(first, conversation_id):
                 yield part
-            ended = await versioned(await replies().get(reply.id, account_id), conversation_id)
-            form = composer(conversation, ended)
+            ended = await _ended(first, reply)
+            for other in others:
+                known = {"message": ended, "next": other, "picked": first}
+                yield render("conversations/_live_next.html", **known)
+                async for part in _open_ended(other, conversation_id):
+                    yield part
+                ended = await _ended(other, reply)
+            form = composer(conversation, replace(reply, state=ended.state, beside=()))
             chosen = picker(conversation)
             yield render(
                 "conversations/_live_foot.html", message=ended, composer=form, picker=chosen
             )
 
     return streamed(written, **HTML)
+
+
+async def _ended(reply: Message, path: Message) -> Message:
+    """The reply as it is now; `path`: the one in its row that the shown path leads through."""
+    found, conversation = await replies().placed(reply.id, visitor.account_id())
+    return replace(await versioned(found, conversation), chosen=reply.id == path.id)
 
 
 def _as_long_as_it_may() -> AbstractContextManager[None]:
@@ -102,32 +119,17 @@ async def _growing(reply: Message, place: str) -> AsyncIterator[Live | None]:
 
 
 async def _open_ended(reply: Message, place: str) -> AsyncGenerator[str, None]:
-    """Finished blocks once, and the open end again and again: the style sheet shows the last."""
+    sheet = Sheet()
     async with _growing(reply, place) as live:
-        if live is None:
-            yield (await replies().get(reply.id, visitor.account_id())).html
-            return
-        held = 0
         async for step in _watched(live, -1):
-            if step:
-                blocks, held = live.blocks(held), live.count
-                yield f'{"".join(blocks)}<div class="tail">{live.tail}{warning(live)}</div>\n'
-        if live.ending:
-            yield await _behind(reply.id, held)
-
-
-async def _behind(reply_id: str, held: int) -> str:
-    """What comes behind that many blocks of a reply that has ended; '' when it goes on elsewhere.
-
-    Asked of the rows: of a reply that was written elsewhere the last words were never heard.
-    """
-    reply = await replies().get(reply_id, visitor.account_id())
-    if reply.running:
-        return ""
-    document = Document()
-    document.append(reply.text)
-    await asyncio.to_thread(document.finish)
-    return "".join(document.blocks[held:])
+            if step and live:
+                yield sheet.grown(live)
+        if live is None or live.ending:
+            reply = await replies().get(reply.id, visitor.account_id())
+    if reply.running:  # on without this watcher, or elsewhere
+        yield sheet.text()
+    else:
+        yield await asyncio.to_thread(sheet.ended, reply)
 
 
 async def _watched(live: Live | None, held: int) -> AsyncGenerator[Step | None, None]:
@@ -150,10 +152,7 @@ async def _last(reply_id: str) -> str:
         return ""
     if reply.running:
         return ""
-    reply = await versioned(reply, conversation.id)
-    last = conversation.leaf_id == reply.id
-    form = composer(conversation, reply if last else None)
-    return render("replies/_ended.html", message=reply, composer=form, last=last)
+    return render("replies/_ended.html", **await standing(reply, conversation))
 
 
 def _held(last_event_id: str) -> int:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chat.accounts.domain import DAY
+from chat.billing.allowance import settle
+from chat.conversations.repository import LONGEST_HISTORY
 from chat.db.database import Database, Transaction
 from chat.db.queries import load_queries
 from chat.providers.domain import Price
 from chat.replies import notes
+from chat.replies.admission import SQL
 from chat.replies.domain import Chunk, Ending
-from chat.replies.repository import LONGEST_HISTORY, SQL
 
 WORKERS = load_queries("workers")
 
@@ -34,11 +36,14 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a reply is; `parts`: (number, text), the text before it was gone on with is 0."""
+    """How far a reply is.
+
+    `parts`: (number, text, thoughts); number 0 is what it had when it was gone on with.
+    """
 
     running: bool
     epoch: int
-    parts: list[tuple[int, str]]
+    parts: list[tuple[int, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,13 @@ class WritingRepository:
     async def append(self, chunks: Sequence[Chunk]) -> None:
         """The new text of many replies in one transaction; of a lost one nothing is written."""
         rows = [
-            {"id": chunk.reply_id, "epoch": chunk.epoch, "seq": chunk.seq, "body": chunk.body}
+            {
+                "id": chunk.reply_id,
+                "epoch": chunk.epoch,
+                "seq": chunk.seq,
+                "body": chunk.body,
+                "thought": chunk.thought,
+            }
             for chunk in chunks
         ]
         begun = [{"id": row["id"], "epoch": row["epoch"]} for row in rows if row["seq"] == 1]
@@ -76,7 +87,9 @@ class WritingRepository:
     async def end(
         self, reply_id: str, epoch: int, text: str, html: str, ending: Ending, now: int
     ) -> bool:
-        """The final text, its HTML, what it used and its state in one transaction.
+        """The final text, its HTML, what it thought and used and its state in one transaction.
+
+        What it had reserved is settled there, too.
 
         False, and nothing written, when the reply is not this owner's any more.
         """
@@ -94,6 +107,12 @@ class WritingRepository:
                 reasoning_tokens=ending.spent.usage.reasoning,
                 cost=ending.spent.cost,
                 estimated=int(ending.spent.estimated),
+                since=ending.since,
+                asked=ending.asked,
+                cut=int(ending.cut),
+                reasoning=ending.thoughts.text,
+                thought_ms=ending.thoughts.milliseconds,
+                echo=ending.thoughts.echo,
                 day=now // DAY,
                 now=now,
                 raise_epoch=int(ending.state == "interrupted"),
@@ -101,6 +120,8 @@ class WritingRepository:
             if ended:
                 await tx.run(SQL["keep_text"], id=reply_id, text=text, html=html)
                 await tx.run(SQL["drop_chunks"], id=reply_id)
+                tokens = ending.spent.usage.output
+                await settle(tx, reply_id, counted=ending.counted, tokens=tokens)
                 await tx.tell([notes.of_end(reply_id)])
             return bool(ended)
 
@@ -144,5 +165,7 @@ class WritingRepository:
         rows = await self._db.all(SQL["progress"], id=reply_id, after=after)
         if not rows:
             return Progress(False, 0, [])
-        parts = [(row["seq"], row["body"]) for row in rows if row["seq"] is not None]
+        parts = [
+            (row["seq"], row["body"], row["thought"]) for row in rows if row["seq"] is not None
+        ]
         return Progress(rows[0]["state"] in ("pending", "streaming"), rows[0]["epoch"], parts)

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from chat.providers.domain import Price, Usage
 from chat.providers.guide import MODEL as GUIDE
-from chat.usage.tokens import estimate
+from chat.providers.tokens import OF_A_TURN, estimate
 
 MILLION = 1_000_000
-OF_A_TURN = 4  # tokens around each turn of a prompt
-BYTES_OF_THOUGHT = 4  # per token; thoughts are not kept, only how long they were
+BYTES_OF_THOUGHT = 4  # per token; of thoughts only the length is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,9 @@ class Spent:
 def cost(usage: Usage, price: Price) -> int:
     """Micro-dollars, rounded up to whole ones."""
     cached = min(usage.cached, usage.input)
-    millionths = (usage.input - cached) * price.input
+    written = min(usage.written, usage.input - cached)
+    millionths = (usage.input - cached - written) * price.input
+    millionths += written * (price.input if price.written is None else price.written)
     millionths += cached * price.cached + usage.output * price.output
     return -(-millionths // MILLION)
 

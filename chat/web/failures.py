@@ -12,6 +12,7 @@ from chat.errors import (
     Invalid,
     NotFound,
     OverLimit,
+    TooLarge,
     Unavailable,
 )
 from chat.web.hypermedia import partial
@@ -19,11 +20,13 @@ from chat.web.i18n import gettext
 from chat.web.templating import render
 
 log = logging.getLogger(__name__)
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 STATUS: dict[type[ChatError], int] = {
     Invalid: 422,
     NotFound: 404,
     Forbidden: 403,
     Conflict: 409,
+    TooLarge: 413,
     OverLimit: 429,
     Unavailable: 503,
 }
@@ -41,12 +44,12 @@ def sentence(error: ChatError) -> str:
 
 
 async def refused(error: ChatError) -> Response:
-    return marked(await _shown(STATUS[type(error)], sentence(error), error.code), error)
+    return marked(await _shown(_status(error), sentence(error), error.code), error)
 
 
 def marked(response: Response, error: ChatError) -> Response:
     """`response` with the status of a refusal, and when trying again makes sense."""
-    response.status_code = STATUS[type(error)]
+    response.status_code = _status(error)
     if response.status_code in (429, 503):
         response.headers["Retry-After"] = str(max(1, error.retry_after))
     return response
@@ -71,6 +74,10 @@ async def broken(error: Exception) -> Response:
     return await _shown(500, gettext("Something broke on our side. It has been noted."), "")
 
 
+def _status(error: ChatError) -> int:
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
 async def _shown(status: int, message: str, code: str) -> Response:
     context = {"status": status, "message": message, "code": code}
     if partial():
@@ -80,9 +87,9 @@ async def _shown(status: int, message: str, code: str) -> Response:
 
 async def _typed() -> str:
     """What the person wrote: a refused form gives it back."""
-    if request.method != "POST" or request.mimetype != "application/x-www-form-urlencoded":
+    if request.method != "POST" or request.mimetype not in FORMS:
         return ""
     try:
         return str((await request.form).get("text", ""))
-    except HTTPException:
+    except (ChatError, HTTPException):
         return ""

@@ -36,24 +36,34 @@ log = logging.getLogger("prosa.request")
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
-def guarded(app: App, settings: Settings, *, body_limit: Callable[[str], int]) -> "Guard":
+def guarded(
+    app: App,
+    settings: Settings,
+    *,
+    body_limit: Callable[[str], int],
+    file_limit: Callable[[str], int] = lambda path: 0,
+) -> "Guard":
     """`app` behind a Guard as the settings want it."""
     return Guard(
         app,
         body_limit=body_limit,
+        file_limit=file_limit,
         allowed_host=hosts(settings),
         trusted_proxies=settings.trusted_proxies,
         secure=settings.secure,
         origin=origin_of(settings.public_url) if settings.public_url_given else "",
+        forms=origin_of(settings.stripe_api_base) if settings.stripe_api_base else "",
     )
 
 
 class Guard:
     """`app` (ASGI 3) behind the wall.
 
-    `body_limit(path)` is in bytes; `allowed_host(name, path)` gets the Host without its port;
-    `origin` is PUBLIC_URL's, empty means the origin that the Host names; `exempt` are paths whose
-    writes carry their own proof; `patience` is the seconds a body may take before its pace counts.
+    `body_limit(path)` is in bytes; `file_limit(path)` too, of a form that brings files, 0 where
+    none are taken: such a body may be slow, and never silent. `allowed_host(name, path)` gets the
+    Host without its port; `origin` is PUBLIC_URL's, empty means the origin that the Host names;
+    `exempt` are paths whose writes carry their own proof; `forms` is one more origin that forms may
+    lead to; `patience` is the seconds a body may take before its pace counts.
     """
 
     def __init__(
@@ -61,22 +71,25 @@ class Guard:
         app: App,
         *,
         body_limit: Callable[[str], int],
+        file_limit: Callable[[str], int] = lambda path: 0,
         allowed_host: Callable[[str, str], bool],
         trusted_proxies: int,
         secure: bool,
         origin: str = "",
+        forms: str = "",
         exempt: Container[str] = EXEMPT,
         patience: float = 30.0,
     ) -> None:
         self._app = app
         self._body_limit = body_limit
+        self._file_limit = file_limit
         self._allowed_host = allowed_host
         self._hops = trusted_proxies
         self._secure = secure
         self._origin = origin
         self._exempt = exempt
         self._patience = patience
-        self._headers = [*security_headers(secure), (b"cache-control", b"no-store")]
+        self._headers = [*security_headers(secure, forms), (b"cache-control", b"no-store")]
         self._ids = itertools.count(1)
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -104,10 +117,10 @@ class Guard:
             try:
                 headers = self._examined(scope)
                 if body:
-                    body.limit = self._body_limit(scope["path"])
-                    check_body(scope, headers, body.limit)
+                    self._set_limits(body, scope, headers)
                 self._check_origin(scope, headers)
-                await self._app(scope, body.receive if body else receive, answer)
+                heard = self._hearing_out(body, answer) if body and body.streams else answer
+                await self._app(scope, body.receive if body else receive, heard)
             except Refusal as refused:
                 await self._refuse(refused, body, answer, started=status != _CLIENT_LEFT)
             except Exception:
@@ -119,6 +132,30 @@ class Guard:
                 spent = (time.perf_counter() - began) * 1000
                 path = scope["raw_path"].decode("latin-1")
                 log.info("%s %s %d %.1f ms", scope["method"], path, status, spent)
+
+    def _set_limits(self, body: Body, scope: Any, headers: dict[bytes, bytes]) -> None:
+        """`scope["prosa.body"]` is where the app says what it has worked off."""
+        body.limit, files = self._body_limit(scope["path"]), 0
+        if headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data"):
+            files = self._file_limit(scope["path"])
+        if files:
+            body.limit, body.streams, scope["prosa.body"] = files, True, body
+        check_body(scope, headers, None if files else body.limit)
+
+    def _hearing_out(self, body: Body, answer: Send) -> Send:
+        """For answers that come before the body has ended: who still sends may see them."""
+
+        async def heard(message: Message) -> None:
+            last = message["type"] == "http.response.body" and not message.get("more_body")
+            if not last or body.ended:
+                await answer(message)
+                return
+            await answer({**message, "more_body": True})
+            await body.linger()
+            self._discard(body)
+            await answer({"type": "http.response.body", "body": b"", "more_body": False})
+
+        return heard
 
     def _examined(self, scope: Any) -> dict[bytes, bytes]:
         """The headers by name, repeated ones joined; `scope` gets client, scheme and path."""
@@ -208,13 +245,16 @@ class Guard:
             await answer({"type": "http.response.body", "body": page, "more_body": True})
             if body and refused.status != 408:
                 await body.linger()
-        # The server waits for room in its queue before it closes: somebody has to go on reading.
         if body and not body.ended:
-            task = asyncio.create_task(body.discard())
-            self._leaving.add(task)
-            task.add_done_callback(self._leaving.discard)
+            self._discard(body)
         if not started:
             await answer({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _discard(self, body: Body) -> None:
+        """The server waits for room in its queue before it closes: somebody must go on reading."""
+        task = asyncio.create_task(body.discard())
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
 
 
 def _take_absolute_target(scope: Any, headers: dict[bytes, bytes]) -> None:

@@ -1,6 +1,8 @@
 """The reader's language: chosen on the account, else by the browser's Accept-Language."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
@@ -9,16 +11,29 @@ from babel.messages.pofile import read_po
 from quart import g, has_request_context, request
 
 FOLDER = Path(__file__).parent / "translations"
+_spoken_now: ContextVar[str] = ContextVar("language", default="")
 LANGUAGES = {"en": "English", "pt-BR": "Português (Brasil)"}
 
 
 def language() -> str:
-    """The tag of the language this request is answered in."""
+    """The tag of the language this request is answered in, or that is spoken just now."""
+    if tag := _spoken_now.get():
+        return tag
     if not has_request_context():
         return "en"
     if "language" not in g:
         g.language = _spoken(tag for tag, worth in request.accept_languages if worth > 0)
     return str(g.language)
+
+
+@contextmanager
+def speaking(tag: str) -> Iterator[None]:
+    """For what is made beside any request, or for others than who asks."""
+    before = _spoken_now.set(tag)
+    try:
+        yield
+    finally:
+        _spoken_now.reset(before)
 
 
 def _spoken(wanted: Iterable[str]) -> str:

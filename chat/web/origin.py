@@ -17,7 +17,7 @@ _DEFAULT_PORT = {"http": 80, "https": 443}
 _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "font-src 'self'; connect-src 'self'; manifest-src 'self'; "
-    "form-action 'self' https://checkout.stripe.com https://billing.stripe.com; "
+    "form-action 'self' https://checkout.stripe.com https://billing.stripe.com%s; "
     "base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
 )
 _POWERS_OFF = (
@@ -27,11 +27,15 @@ _POWERS_OFF = (
 )
 
 
-def security_headers(secure: bool) -> list[tuple[bytes, bytes]]:
-    """What every answer carries; `secure`: people reach us through TLS."""
+def security_headers(secure: bool, forms: str = "") -> list[tuple[bytes, bytes]]:
+    """What every answer carries; `secure`: people reach us through TLS.
+
+    `forms`: one more origin that forms may lead to, where Stripe's stand-in is.
+    """
+    policy = _CONTENT_SECURITY_POLICY % (forms and f" {forms}")
     powers = ", ".join(f"{power}=()" for power in _POWERS_OFF.split())
     headers = [
-        (b"content-security-policy", _CONTENT_SECURITY_POLICY.encode()),
+        (b"content-security-policy", policy.encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"same-origin"),
         (b"cross-origin-opener-policy", b"same-origin"),

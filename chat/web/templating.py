@@ -30,10 +30,13 @@ class Templates:
             i18n.gettext, i18n.ngettext, newstyle=False
         )
         self._environment.filters.update(
+            bytes=filters.size,
             day=filters.day,
+            minute=filters.minute,
             moment=filters.moment,
             money=filters.money,
             number=filters.number,
+            price=filters.price,
             short_day=filters.short_day,
         )
         self._environment.globals.update(
@@ -42,6 +45,9 @@ class Templates:
 
     def render(self, name: str, context: Mapping[str, object]) -> str:
         return self._environment.get_template(name).render(**self._always(), **context)
+
+    def bare(self, name: str, context: Mapping[str, object]) -> str:
+        return self._environment.get_template(name).render(**context)
 
     def warm(self) -> None:
         """Compile all of them, so that no first visitor waits for it."""
@@ -53,3 +59,9 @@ def render(template: str, **context: object) -> str:
     """The HTML of a page or fragment, in the language of this request."""
     found: Templates = current_app.extensions["templates"]
     return found.render(template, context)
+
+
+def fragment(template: str, **context: object) -> str:
+    """HTML that says the same to everybody who reads its language: it knows of no request."""
+    found: Templates = current_app.extensions["templates"]
+    return found.bare(template, context)

@@ -34,6 +34,11 @@ UPDATE accounts
    SET role = :role
  WHERE email_key = :email_key;
 
+-- name: delete
+-- Everything of theirs goes with it.
+DELETE FROM accounts
+ WHERE id = :account_id;
+
 -- name: begin_session
 INSERT INTO sessions (id, hash, account_id, user_agent, created_at, seen_at)
 VALUES (:id, :hash, :account_id, :user_agent, :now, :now);
@@ -41,6 +46,7 @@ VALUES (:id, :hash, :account_id, :user_agent, :now, :now);
 -- name: of_session
 -- One look-up per request: the session, its age and its account.
 SELECT a.id, a.email, a.role, a.language, a.theme, a.model,
+       EXISTS (SELECT 1 FROM own_keys k WHERE k.account_id = a.id) AS own_keys,
        s.id AS session_id, s.created_at, s.seen_at
   FROM sessions s
   JOIN accounts a ON a.id = s.account_id

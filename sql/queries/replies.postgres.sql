@@ -1,9 +1,10 @@
 -- name: append
 -- All rows in one statement. Their replies are held: whoever takes one over waits for this, or this
 -- finds it taken.
-INSERT INTO reply_chunks (reply_id, seq, body)
-SELECT r.id, n.seq, n.body
+INSERT INTO reply_chunks (reply_id, seq, body, thought)
+SELECT r.id, n.seq, n.body, n.thought
   FROM unnest(CAST(:id AS TEXT[]), CAST(:epoch AS INTEGER[]), CAST(:seq AS INTEGER[]),
-              CAST(:body AS TEXT[])) AS n (id, epoch, seq, body)
+              CAST(:body AS TEXT[]), CAST(:thought AS TEXT[]))
+       AS n (id, epoch, seq, body, thought)
   JOIN replies r ON r.id = n.id AND r.epoch = n.epoch AND r.state IN ('pending', 'streaming')
    FOR SHARE OF r;

@@ -80,7 +80,7 @@ document.addEventListener("submit", ({ target, submitter }) => {
 
 // The starters send the model that is picked now, not the one the page came with.
 document.addEventListener("change", ({ target }) => {
-  if (target.name !== "model") return;
+  if (target.id !== "model") return;
   for (const field of document.querySelectorAll(".starters [name=model]")) field.value = target.value;
 });
 

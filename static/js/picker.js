@@ -30,6 +30,7 @@ function row(option) {
   const made = document.createElement("div");
   made.role = "option";
   made.dataset.value = option.value;
+  if (option.disabled) made.ariaDisabled = "true";
   made.append(...[...option.childNodes].map((node) => node.cloneNode(true)));
   return made;
 }
@@ -54,9 +55,9 @@ function show() {
   found.replaceChildren(...made);
   rows().forEach((each, at) => { each.id = `found-${at}`; });
   const total = groups.reduce((sum, { options }) => sum + options.length, 0);
-  const { none, more } = part("[role=status]").dataset;
-  part("[role=status]").textContent = total > MOST ? more : total ? "" : none;
-  mark(rows()[0]);
+  const { none, more } = part("#models [role=status]").dataset;
+  part("#models [role=status]").textContent = total > MOST ? more : total ? "" : none;
+  mark(rows().find((each) => !each.ariaDisabled) || rows()[0]);
 }
 
 function mark(wanted) {
@@ -66,7 +67,7 @@ function mark(wanted) {
 }
 
 function pick(wanted) {
-  if (!wanted) return;
+  if (!wanted || wanted.ariaDisabled) return;
   const select = part("select");
   part("#models").hidePopover();
   if (select.value === wanted.dataset.value) return;
@@ -98,6 +99,7 @@ document.addEventListener("input", ({ target }) => {
 document.addEventListener("keydown", (event) => {
   if (!event.target.closest("#models") || event.isComposing) return;
   if (event.key === "Enter") pick(rows().find((each) => each.ariaSelected === "true"));
+  else if (event.key === "Escape") part("#models").hidePopover(); // and not first what was typed
   else if (!step(event.key)) return;
   event.preventDefault();
 });

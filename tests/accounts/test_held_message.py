@@ -7,6 +7,7 @@ import pytest
 from tests.people import PARTIAL, PASSWORD, Answer, Person, conversation_of, reply_of
 from tests.raw import ask
 from tests.rows import change, count, rows
+from tests.sides import LARGE, TINY, compare, replies_of
 from tests.site import Site
 
 MINE = "account_id = (SELECT id FROM accounts WHERE email = :email)"
@@ -191,3 +192,23 @@ async def test_a_message_below_an_older_version_stays_there(site: Site, ada: Per
 
     await ada.watched(reply_of(page))
     assert page.one("[data-reply]")["data-reply"] == reply_of(sent)
+
+
+async def test_a_question_to_several_models_is_still_one_to_several(
+    ada: Person, site: Site
+) -> None:
+    await expire(site, ada)
+    asked = await compare(ada, TINY, LARGE)
+
+    held = [str(field["value"]) for field in asked.html.select("form [name=model]")]
+    form = [(str(each["name"]), str(each.get("value", ""))) for each in asked.html.select("input")]
+    form = [(name, value) for name, value in form if name not in ("email", "password")]
+    form += [("text", "Which one?"), ("email", ada.email), ("password", PASSWORD)]
+    login = await ask(ada, "POST", "/login", data=form)
+    sent = await ask(ada, "POST", login.headers["Location"], data=form)
+    page = await ada.get(sent.headers["Location"])
+
+    assert (asked.status, login.status, held) == (401, 307, [TINY, LARGE])
+    assert len(replies_of(page)) == 2
+    for reply in replies_of(page):
+        await ada.watched(reply)

@@ -75,7 +75,8 @@ async def test_every_page_fits_every_window(
     await page.wait_for_selector("[data-state=failed]")
 
     paths = [page.url, "/", "/conversations", "/account", "/account/usage"]
-    paths.append("/conversations/nothing")
+    paths += ["/conversations/nothing", "/presets", "/billing", "/account/instructions"]
+    paths += ["/account/keys", "/account/files", "/account/deletion"]
     await _fit_at_every_size(page, site, paths)
     stranger = await (await window(reduced_motion="reduce")).new_page()
     await _fit_at_every_size(stranger, site, ["/", "/login", "/register"])

@@ -20,7 +20,7 @@ from tests.upstream import Upstream
 
 def shown(page: Answer) -> list[str]:
     """Ids of the listed conversations, from top to bottom."""
-    links = page.html.select("a.row[href^='/conversations/']")
+    links = page.html.select("li a.row[href^='/conversations/']")
     return [str(link["href"]).rpartition("/")[2] for link in links]
 
 

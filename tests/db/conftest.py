@@ -8,6 +8,7 @@ import pytest
 
 from chat.db.database import Transaction
 from chat.db.queries import query
+from tests.attachments.sending import uploaded
 from tests.databases import SECRET, Installer, Server
 from tests.people import Person, conversation_of, reply_of
 from tests.places import Place, Places
@@ -27,6 +28,25 @@ INSERT INTO messages (id, conversation_id, account_id, parent_id, role, text, ht
 SELECT 'unfinished', id, account_id, leaf_id, 'assistant', :text, '', 0
   FROM conversations WHERE id = :talk"""
 CHUNK = "INSERT INTO reply_chunks (reply_id, seq, body) VALUES ('unfinished', :seq, :body)"
+BOUGHT = (  # by whoever is there
+    """INSERT INTO billing_accounts (account_id, customer_id, create_key, email, dirty_gen,
+       lease_token, lease_until, created_at)
+       SELECT id, 'cus_1', 'k', email, 3, 'held', 9, 0 FROM accounts""",
+    """INSERT INTO billing_subscriptions (subscription_id, account_id, price_id, status, started_at,
+       currency, interval_unit) SELECT 'sub_1', id, 'price_1', 'active', 0, 'usd', 'month'
+       FROM accounts""",
+    """INSERT INTO billing_invoices (invoice_id, account_id, created_at, amount, currency, status,
+       url) SELECT 'in_1', id, 0, 1900, 'usd', 'paid', '' FROM accounts""",
+    """INSERT INTO billing_checkouts (attempt_id, account_id, plan_key, price_id, trial_days, url,
+       status, expires_at, created_at)
+       SELECT 'a1', id, 'pro', 'price_1', 0, '', 'complete', 0, 0 FROM accounts""",
+    """INSERT INTO stripe_events (event_id, type, created_at, outcome, source, deliveries,
+       next_try_at, received_at)
+       VALUES ('evt_1', 'invoice.paid', 0, 'queued', 'webhook', 1, 0, 0)""",
+    """INSERT INTO billing_notices (notice_key, account_id, kind, detail, created_at)
+       SELECT 'refund:ch_1', id, 'refund', 'ch_1', 0 FROM accounts""",
+    "INSERT INTO billing_cursor (id, events_until, next_at) VALUES (1, 5, 7)",
+)
 LEAF = "UPDATE conversations SET leaf_id = 'unfinished' WHERE id = :talk"
 
 
@@ -71,11 +91,16 @@ async def filled(place: Places, upstream: Upstream, tmp_path: Path) -> AsyncIter
             (long,) = await add_talks(site, person, 1)
             await add_messages(site, person, long, MESSAGES)
             upstream.will(Answer(["First."]), Answer(["Second."]))
-            sent = await person.send(ODD)
+            sent = await person.send(ODD, attachment=await uploaded(person))
             await person.watched(reply_of(sent))
             retried = await person.partial(f"/replies/{reply_of(sent)}/retry")
             await person.watched(reply_of(retried))
             begun = conversation_of(await person.send("begun"))
+            told = {"name": "Vet", "system": ODD, "temperature": "0.7"}
+            await person.post("/presets", told)
+            await person.post("/account/instructions", told)
+            await person.post(f"/conversations/{long}/instructions", told)
+            await person.post("/account/keys", {"provider": "openai", "key": "sk-of-adas-own"})
             texts = {talk: await said(person, talk) for talk in (long, conversation_of(sent))}
         await unfinish(found, begun)
         return Filled(found, person, texts)
@@ -98,6 +123,8 @@ async def unfinish(found: Place, talk: str) -> None:
         await tx.run(query("test", BEGUN), talk=talk, text=begun)
         await tx.run(query("test", STARTED))
         await tx.run(query("test", LEAF), talk=talk)
+        for statement in BOUGHT:
+            await tx.run(query("test", statement))
         chunks = [{"seq": n, "body": f"chunk {n} "} for n in range(1, 4)]
         await tx.many(query("test", CHUNK), chunks)
 

@@ -14,8 +14,10 @@ from chat.db.queries import Query, load_queries, query
 from chat.db.sqlite import SQLite
 from chat.errors import Unavailable
 from chat.providers.domain import Model
+from chat.replies.admission import Limits
 from chat.replies.domain import Chunk, Ending
-from chat.replies.repository import Draft, Limits, ReplyRepository
+from chat.replies.repository import ReplyRepository
+from chat.replies.storing import Draft
 from chat.replies.writing import WritingRepository
 
 MODEL = Model("m/m", "m", "m")
@@ -78,7 +80,7 @@ async def test_an_ending_on_a_full_disk_keeps_the_text_so_far(db: SQLite) -> Non
         await writing.end(begun.reply.id, 1, text, f"<p>{text}</p>", Ending("complete"), 2)
     await free(db)
 
-    assert (await writing.progress(begun.reply.id)).parts == [(0, ""), (1, text)]
+    assert (await writing.progress(begun.reply.id)).parts == [(0, "", ""), (1, text, "")]
     assert await writing.end(begun.reply.id, 1, text, "", Ending("complete"), 3)
 
 
@@ -116,7 +118,13 @@ async def test_statistics_make_no_page_scan_all_messages(tmp_path: Path) -> None
     )
     rows = [{"id": secrets.token_hex(8), "talk": f"c{number % 3000}"} for number in range(6000)]
     await db.many(writes(message), rows)
-    values = {"from_id": "x", "conversation_id": "c1", "account_id": "ada", "limit": 40}
+    values = {
+        "from_id": "x",
+        "conversation_id": "c1",
+        "account_id": "ada",
+        "limit": 40,
+        "thoughts": 1,
+    }
     await db.all(CONVERSATIONS["path"], **values)
     await db.close()
 

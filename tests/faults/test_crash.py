@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import aiohttp
 
 from tests.faults.installation import (
+    BEHIND,
     Installation,
     Sent,
     check_after_kill,
@@ -16,7 +17,9 @@ from tests.faults.installation import (
     new_form,
 )
 from tests.faults.spoken import Spoken
-from tests.upstream import Answer
+from tests.people import conversation_of, reply_of
+from tests.screen import Screen
+from tests.upstream import Answer, Thought
 
 # With those at a chosen write (test_system_calls.py) the long form makes a thousand.
 KILLS = 600 if os.environ.get("CHAOS") else 15
@@ -72,3 +75,29 @@ async def _sent_too_late(
         await installation.send(sent)
     except (aiohttp.ClientError, OSError):
         assert sent.watcher is None
+
+
+async def test_killed_while_it_thinks_it_keeps_what_was_thought(installation: Installation) -> None:
+    """No text has come yet: what the model thought is all there is of its answer."""
+    person, words = installation.person, [Thought(f"thought{n} ") for n in range(400)]
+    installation.upstream.will(Answer(words, pause=PAUSE))
+    sent = await person.send("Think")
+    screen, seen = Screen(sent, reply_of(sent)), list[tuple[float, list[str]]]()
+    async for event in person.events(reply_of(sent)):
+        screen.apply(event)
+        seen.append((time.monotonic(), screen.thoughts.removesuffix("</p>").split()))
+        if seen[-1][0] - seen[0][0] > BEHIND + 0.5:
+            break
+    assert installation.process
+    await installation.process.kill()
+    killed_at = time.monotonic()
+    await installation.start()
+
+    page = await person.get(f"/conversations/{conversation_of(sent)}")
+
+    stored = page.words("[data-part=reasoning] .thoughts").split()
+    shown = [thoughts for when, thoughts in seen if when < killed_at - BEHIND][-1]
+    assert page.one("[data-reply]")["data-state"] == "interrupted"
+    assert stored == [word.strip() for word in words[: len(stored)]]
+    assert len(stored) >= len(shown) > 5
+    assert page.words("[data-part=reasoning] summary") == "Thoughts"

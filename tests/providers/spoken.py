@@ -8,7 +8,8 @@ from typing import Any
 import aiohttp
 
 from chat.providers.answer import Chunks
-from chat.providers.anthropic import Anthropic, AnthropicChunks
+from chat.providers.anthropic import Anthropic
+from chat.providers.anthropic_answer import AnthropicChunks
 from chat.providers.domain import Model, Prompt, Provider, Turn
 from chat.providers.gemini import Gemini, GeminiChunks
 from chat.providers.http import Limits

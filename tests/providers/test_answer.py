@@ -1,11 +1,8 @@
 """Rare frames, and any frames, fed to the reader of the chat-completions stream."""
 
 import json
-from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chat.providers.answer import Answer
 from chat.providers.domain import Done, Event, ReasoningDelta, TextDelta, Usage
@@ -154,41 +151,3 @@ def test_what_follows_the_finish_reason_cannot_undo_it() -> None:
     events, answer = read(frame({"content": "A"}, finish="stop"), b"data: {broken\n\n")
     assert events == [TextDelta("A"), Done("stop")]
     assert answer.fault is None
-
-
-ODD = st.recursive(
-    st.none() | st.integers() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["choices", "delta", "content", "error", "usage"]), inner)
-    ),
-    max_leaves=6,
-)
-BROKEN = [DONE, b": hm\n\n", b"data:\n", b"data: {\n\n", b"<p>\n", b"error: x\n", b"\r\n"]
-FRAMES = st.one_of(
-    st.builds(lambda text: frame({"content": text}), st.text(max_size=12)),
-    st.builds(lambda text: frame({"reasoning": text}), st.text(max_size=12)),
-    st.sampled_from(["<think>", "</think>", "<", "\n"]).map(lambda text: frame({"content": text})),
-    st.sampled_from(["stop", "length", "error", "odd", 7, []]).map(lambda why: frame(finish=why)),
-    ODD.map(lambda value: b"data: " + json.dumps(value).encode() + b"\n\n"),
-    st.sampled_from(BROKEN),
-    st.binary(max_size=12),
-)
-
-
-@given(st.lists(FRAMES, max_size=12), st.lists(st.integers(0, 600), max_size=6))
-def test_any_frames_in_any_cut_end_in_one_done_or_one_error(
-    frames: list[bytes], cuts: list[int]
-) -> None:
-    raw = b"".join(frames)
-    edges = [0, *sorted(cut for cut in cuts if cut < len(raw)), len(raw)]
-    parts = [raw[start:end] for start, end in pairwise(edges)]
-
-    events, answer = read(*parts)
-
-    ends = [event for event in events if isinstance(event, Done)]
-    assert len(ends) + (answer.fault is not None) == 1
-    assert not ends or isinstance(events[-1], Done)
-    whole, once = read(raw)
-    assert (text_of(events), thought_of(events)) == (text_of(whole), thought_of(whole))
-    assert (answer.fault and answer.fault.kind) == (once.fault and once.fault.kind)

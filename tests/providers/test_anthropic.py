@@ -13,6 +13,7 @@ from chat.providers.anthropic import Anthropic
 from chat.providers.domain import (
     CONTINUE,
     Done,
+    Echo,
     ReasoningDelta,
     TextDelta,
     Turn,
@@ -58,6 +59,11 @@ WHOLE = b"".join(
     ]
 )
 
+ECHO = (
+    '[{"type":"thinking","thinking":"So then.","signature":"c2lnbmVk"},'
+    '{"type":"redacted_thinking","data":"b3BhcXVl"}]'
+)
+
 
 @pytest.fixture
 def provider(upstream: Upstream, http: aiohttp.ClientSession) -> Anthropic:
@@ -88,6 +94,7 @@ async def test_the_request_says_what_was_asked(upstream: Upstream, provider: Ant
             "system": "Be kind.",
             "messages": [{"role": "user", "content": "What?"}],
             "stream": True,
+            "cache_control": {"type": "ephemeral"},
         }
     ]
     head = upstream.heads[0].lower()
@@ -134,6 +141,21 @@ async def test_a_limit_beyond_the_models_is_lowered_once_and_remembered(
     assert [body["max_tokens"] for body in upstream.bodies] == [64_000, 4_096, 4_096]
 
 
+async def test_a_server_that_knows_no_cache_is_asked_without_once_and_remembered(
+    upstream: Upstream, provider: Anthropic
+) -> None:
+    words = "cache_control: Extra inputs are not permitted"
+    refusal = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
+    upstream.answer(json.dumps(refusal).encode(), status=400)
+    for _ in range(2):
+        upstream.answer(WHOLE)
+
+    for _ in range(2):
+        await told(provider, asked())
+
+    assert ["cache_control" in body for body in upstream.bodies] == [True, False, False]
+
+
 async def test_a_question_beyond_the_window_says_so_and_is_asked_once(
     upstream: Upstream, provider: Anthropic
 ) -> None:
@@ -153,9 +175,10 @@ async def test_usage_counts_what_was_read_from_and_written_to_the_cache(
     assert await told(provider, asked()) == [
         ReasoningDelta("So "),
         ReasoningDelta("then."),
+        Echo(ECHO),
         TextDelta("Olá"),
         TextDelta(", você 🙂"),
-        Usage(input=129, output=40, cached=100, reasoning=30),
+        Usage(input=129, output=40, cached=100, reasoning=30, written=20),
         Done("stop"),
     ]
 
@@ -227,7 +250,7 @@ async def test_the_official_client_reads_the_same_from_the_same_stream(
     read = message.usage
     counted = read.input_tokens + (read.cache_read_input_tokens or 0)
     counted += read.cache_creation_input_tokens or 0
-    assert events[-2] == Usage(counted, read.output_tokens, 100, 30)
+    assert events[-2] == Usage(counted, read.output_tokens, 100, 30, 20)
     assert upstream.heads[1].split()[:2] == upstream.heads[0].split()[:2]
 
 

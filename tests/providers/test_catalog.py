@@ -17,7 +17,7 @@ from chat.providers.declared import declared
 from chat.providers.domain import Done, Event, Model, Price, Prompt, ProviderError
 from chat.providers.http import Limits
 from chat.providers.kept import KeptList
-from chat.providers.offer import Group
+from chat.providers.offer import Group, Offer
 from chat.providers.presets import configured, ollama_url
 from tests.providers.wire import Upstream
 
@@ -298,6 +298,29 @@ async def test_openrouters_list_tells_what_models_can_do_and_cost(upstream: Upst
         assert [(each.price, each.sees, each.reasons) for each in others] == [
             (None, False, False)
         ] * 3
+
+
+async def test_what_is_prepared_of_an_offer_is_ready_before_it_is_offered(
+    upstream: Upstream,
+) -> None:
+    """And a failure of that costs nobody the list."""
+    seen: list[tuple[bool, list[str]]] = []
+
+    async def prepare(found: Offer) -> None:
+        await asyncio.sleep(0)
+        seen.append((made.offer() is found, list(found.models)))
+        raise OSError("no room")
+
+    upstream.answer(listing("m1"))
+    read = settings.read({"OPENAI_BASE_URL": upstream.url})
+    made = Catalog(read, limits=Limits(models=0.3), again=(60,), prepare=prepare)
+    await made.start()
+    try:
+        await until(lambda: "openai/m1" in ids(made))
+    finally:
+        await made.close()
+
+    assert seen == [(False, ["guide/guide"]), (False, ["openai/m1", "guide/guide"])]
 
 
 async def test_close_ends_a_look_that_is_under_way(upstream: Upstream) -> None:

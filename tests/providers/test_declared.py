@@ -49,6 +49,7 @@ def test_the_example_is_in_order_and_says_what_it_says() -> None:
         "Qwen 3",
         "Open model, strong in many languages",
         context=32_768,
+        context_limit=32_000,
         max_output=4_096,
         reasons=True,
         price=Price(0, 0, 0),

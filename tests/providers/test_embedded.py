@@ -19,7 +19,7 @@ import openai
 import pytest
 import pytest_asyncio
 
-from chat.providers.domain import Done, ProviderError, TextDelta, Turn, Usage
+from chat.providers.domain import Done, Image, Prompt, ProviderError, TextDelta, Turn, Usage
 from chat.providers.embedded import SLOTS, Embedded
 from chat.settings import read
 from tests.providers.embedded_child import (
@@ -73,6 +73,17 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         monkeypatch.setattr(tempfile, "tempdir", name)
         yield Path(name)
+
+
+async def test_an_image_is_refused_by_its_kind(model: Embedded) -> None:
+    image = Image("image/png", b"\x89PNG")
+    with pytest.raises(ProviderError) as caught:
+        async with aclosing(
+            model.stream(Prompt(model.model, (Turn("user", "What is this?", (image,)),)))
+        ) as events:
+            await anext(events)
+
+    assert caught.value.kind == "unsupported"
 
 
 async def test_an_english_sentence_comes_in_pieces_and_is_counted(model: Embedded) -> None:

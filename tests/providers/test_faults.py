@@ -163,6 +163,13 @@ def error(**fields: object) -> bytes:
         (529, b"", "overloaded"),
         (500, b"null", "overloaded"),
         (307, b"", "protocol"),
+        (400, error(code=400, message="openai/no-such is not a valid model ID"), "not_found"),
+        (400, error(message="Model Not Exist", type="invalid_request_error"), "not_found"),
+        (400, error(message="Invalid model: no-such", code="invalid_model"), "not_found"),
+        (403, error(code=403, message="Your input was flagged"), "filtered"),
+        (403, error(code="content_policy_violation", message="No"), "filtered"),
+        (400, error(message="Output blocked by content filtering policy"), "filtered"),
+        (400, error(code="content_filter", message="The prompt triggered it"), "filtered"),
     ],
 )
 def test_the_kind_of_an_error_answer(status: int, body: bytes, kind: str) -> None:

@@ -14,6 +14,7 @@ from llmock.pytest_plugin import LLMock
 from chat.providers.domain import (
     CONTINUE,
     Done,
+    Echo,
     Model,
     Prompt,
     ReasoningDelta,
@@ -143,6 +144,7 @@ async def test_thoughts_are_told_apart_and_counted_into_the_output(
         ReasoningDelta("So then."),
         TextDelta("Olá"),
         TextDelta(", você 🙂"),
+        Echo('[{"thoughtSignature":"c2lnbmVk","length":3,"after":8}]'),
         Usage(input=11, output=35, cached=4, reasoning=30),
         Done("stop"),
     ]

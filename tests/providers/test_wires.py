@@ -4,17 +4,14 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import aclosing
-from itertools import pairwise
 
 import aiohttp
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chat.providers.answer import Answer
 from chat.providers.domain import Done, Event, Provider, TextDelta
 from chat.providers.http import MAX_LINE, Limits
-from tests.providers.spoken import ANTHROPIC, GEMINI, WIRES, Spoken, asked, data, event
+from tests.providers.spoken import WIRES, Spoken, asked, data, event
 from tests.providers.wire import FAST, Upstream, failed, text_of, thought_of, told
 
 Make = Callable[[Limits], Provider]
@@ -199,50 +196,3 @@ async def test_the_key_stays_out_of_what_is_logged(upstream: Upstream, provider:
 
     assert error.kind == "auth"
     assert "key-1" not in str(error) and "key-1" in upstream.heads[0]
-
-
-ODD = st.recursive(
-    st.none() | st.integers() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                """candidates content parts text finishReason promptFeedback blockReason
-                usageMetadata message usage delta stop_reason error""".split()
-            )
-            | st.just("type"),
-            inner
-            | st.sampled_from(
-                "message_start content_block_start content_block_delta message_delta".split()
-            ),
-        )
-    ),
-    max_leaves=8,
-)
-BROKEN = [b"data: [DONE]\n\n", b": hm\n\n", b"data:\n", b"data: {\n\n", b"<p>\n", b"{\n", b"}\n"]
-
-
-@pytest.mark.parametrize("wire", [ANTHROPIC, GEMINI], ids=lambda wire: wire.name)
-@given(given_data=st.data())
-def test_any_frames_in_any_cut_end_in_one_done_or_one_error(
-    wire: Spoken, given_data: st.DataObject
-) -> None:
-    frames = st.one_of(
-        st.builds(wire.text, st.text(max_size=12)),
-        st.builds(wire.thought, st.text(max_size=12)),
-        ODD.map(data),
-        st.sampled_from([wire.end, wire.overloaded, *BROKEN]),
-        st.binary(max_size=12),
-    )
-    raw = b"".join(given_data.draw(st.lists(frames, max_size=10)))
-    cuts = given_data.draw(st.lists(st.integers(0, 600), max_size=6))
-    edges = [0, *sorted(cut for cut in cuts if cut < len(raw)), len(raw)]
-
-    events, answer = read(wire, *(raw[start:end] for start, end in pairwise(edges)))
-
-    ends = [event for event in events if isinstance(event, Done)]
-    assert len(ends) + (answer.fault is not None) == 1
-    assert not ends or isinstance(events[-1], Done)
-    whole, once = read(wire, raw)
-    assert (text_of(events), thought_of(events)) == (text_of(whole), thought_of(whole))
-    assert (answer.fault and answer.fault.kind) == (once.fault and once.fault.kind)

@@ -6,6 +6,7 @@ import secrets
 import aiohttp
 import pytest
 
+from tests.attachments.sending import form, post
 from tests.people import Person, conversation_of, reply_of
 from tests.raw import ask, post_bytes
 from tests.rows import count, rows
@@ -70,6 +71,14 @@ async def test_a_refused_page_gives_back_what_was_typed(ada: Person) -> None:
 
     assert refused.status == 422
     assert refused.one("textarea").text.strip("\n").replace("\r\n", "\n") == typed
+
+
+async def test_an_error_page_gives_back_what_a_form_with_files_held(ada: Person) -> None:
+    body = form([("a.txt", b"alpha")], text="Two hours of work", model="openai/tiny", key="k")
+    gone = await post(ada, f"/conversations/{'0' * 32}/messages", body, partial=False)
+
+    assert gone.status == 404
+    assert gone.one(".typed textarea").text.strip() == "Two hours of work"
 
 
 async def test_a_refused_page_keeps_the_model_that_was_picked(ada: Person) -> None:
@@ -260,7 +269,7 @@ async def test_a_form_that_is_no_utf_8_is_refused(site: Site, ada: Person) -> No
 
 
 async def test_of_a_doubled_field_the_first_counts(site: Site, ada: Person) -> None:
-    body = b"text=First&text=Second&model=openai/tiny&model=nobody/knows&key=a&key=b"
+    body = b"text=First&text=Second&model=openai/tiny&key=a&key=b"
 
     sent = await post_bytes(ada, "/conversations", body)
 

@@ -11,8 +11,9 @@ import pytest
 from tests.databases import Installer, Server
 from tests.people import Person, conversation_of, reply_of
 from tests.rows import change, rows, state, text_of, until
+from tests.screen import Screen
 from tests.site import Site
-from tests.upstream import Answer, Upstream
+from tests.upstream import Answer, Thought, Upstream
 
 WORDS = [f"word{n} " for n in range(40)]
 
@@ -62,6 +63,32 @@ async def test_text_comes_by_notes_within_a_moment(
     rest = [event async for event in stream]
 
     assert shown(rest) == "Once upon a time."
+
+
+async def test_thoughts_come_from_another_process_too_and_from_any_point(
+    pair: tuple[Site, Site], both: tuple[Person, Person], upstream: Upstream
+) -> None:
+    go = asyncio.Event()
+    many = [Thought(f"thought {n} " * 40) for n in range(40)]  # some too long for a note
+    upstream.will(Answer([Thought("Hm.\n\n"), *many, "Once ", "upon."], pause=0.01, held=go))
+    sent = await both[0].send("Tell me a story")
+    reply, screen = reply_of(sent), Screen(sent, reply_of(sent))
+    headings = []
+
+    async for event in both[1].events(reply):
+        screen.apply(event)
+        headings.append(screen.thinking)
+        if "Once" in screen.text:
+            break
+    go.set()
+    while "data-state" not in event.data:  # comes back with what it has
+        async for event in both[1].events(reply, screen.held):
+            screen.apply(event)
+
+    assert headings[0] == "Thinking…" and headings[-1] in ("Thinking…", "Thoughts")
+    assert screen.thinking.startswith("Thought for ")
+    assert screen.thoughts == f"<p>Hm.</p><p>{''.join(many).strip()}</p>"
+    assert shown([event]) == "Once upon."
 
 
 async def test_lost_notes_cost_time_and_no_text(

@@ -115,3 +115,32 @@ async def test_an_empty_answer_is_an_answer(ada: Person, upstream: Upstream) -> 
     last = (await ada.watched(reply_of(sent)))[-1].html.select_one("[data-reply]")
 
     assert last is not None and last["data-state"] == "complete"
+
+
+FLAGGED = refusal(403, "content_policy_violation", "Your input was flagged")
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "words"),
+    [
+        (Answer(["Half "], reason="content_filter"), "complete", "filter cut this answer off"),
+        (Answer([], reason="content_filter"), "complete", "did not let this question through"),
+        (FLAGGED, "failed", "did not let this question through"),
+    ],
+    ids=["in the middle", "without a word", "instead of an answer"],
+)
+async def test_a_filter_is_told_from_a_wrong_key_and_from_an_answer(
+    ada: Person, upstream: Upstream, answer: Answer, state: str, words: str
+) -> None:
+    upstream.will(answer)
+    sent = await ada.send("Hello")
+    await ada.watched(reply_of(sent))
+
+    page = await ada.get(f"/conversations/{conversation_of(sent)}")
+
+    assert page.one("[data-reply]")["data-state"] == state
+    assert words in page.words(".outcome p")
+    other = page.html.select_one(".outcome a[href='#model']")
+    assert (other is None) == bool(answer.pieces == ["Half "])
+    assert page.html.select_one(".outcome .continue") is None, "the filter would cut it again"
+    assert page.one(f"form[action='/replies/{reply_of(page)}/retry']")

@@ -15,6 +15,7 @@ CHUNKS = st.builds(
     epoch=st.integers(1, 10**6),
     seq=st.integers(1, 10**6),
     body=BODIES,
+    thought=st.just("") | BODIES,
 )
 
 
@@ -24,9 +25,14 @@ def test_all_chunks_come_out_in_order_and_no_note_is_too_long(chunks: list[Chunk
 
     assert all(len(note.encode()) <= LONGEST_NOTE for note in found)
     came = [chunk for note in found for chunk in notes.chunks_in(note)]
-    assert [tuple(chunk[:3]) for chunk in came] == [(c.reply_id, c.epoch, c.seq) for c in chunks]
-    for chunk, (_, _, _, body) in zip(chunks, came, strict=True):
-        assert body == chunk.body or (body is None and len(chunk.body.encode()) > 3_000)
+    assert [chunk[:3] for chunk in came] == [(c.reply_id, c.epoch, c.seq) for c in chunks]
+    for chunk, (_, _, _, *parts) in zip(chunks, came, strict=True):
+        size = len(f"{chunk.body}{chunk.thought}".encode())
+        assert parts == [chunk.body, chunk.thought] or (parts == [None, ""] and size > 3_000)
+
+
+def test_a_process_of_the_version_before_is_understood() -> None:
+    assert list(notes.chunks_in('c[["a",1,2,"text"]]')) == [("a", 1, 2, "text", "")]
 
 
 def test_many_short_chunks_share_a_note() -> None:

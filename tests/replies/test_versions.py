@@ -130,6 +130,16 @@ async def test_what_is_sent_from_an_older_version_follows_it(
     assert remembered.html.select("#composer [name=parent]") == []
 
 
+async def test_what_is_refused_there_stays_there(ada: Person, upstream: Upstream) -> None:
+    talk, ids = await retried(ada, upstream, 2)
+    form = {"text": "Go on", "model": "nobody/knows", "parent": ids[0]}
+    refused = await ada.post(f"/conversations/{talk}/messages", form)
+
+    assert refused.status == 422
+    assert shown(refused) == "Answer 1"
+    assert refused.one("#composer [name=parent]")["value"] == ids[0]
+
+
 async def test_a_step_back_shows_what_followed_that_version(
     ada: Person, upstream: Upstream
 ) -> None:

@@ -8,14 +8,21 @@ from hypothesis import strategies as st
 
 from chat.providers import guide
 from chat.providers.domain import Price, Usage
+from chat.providers.tokens import estimate
 from chat.usage.domain import Spent, cost, spent
-from chat.usage.tokens import estimate
 
 COUNTS = st.integers(0, 2**31 - 1)
 PRICES = st.builds(Price, *[st.integers(0, 10**12)] * 3)
 USAGES = st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS)
 TEXTS = st.text(max_size=200)
 PRICE = Price(input=2_500_000, cached=250_000, output=10_000_000)
+
+
+def test_what_is_written_to_a_cache_has_a_price_of_its_own() -> None:
+    usage = Usage(input=1_000_000, cached=200_000, written=300_000)
+
+    assert cost(usage, Price(3_000_000, 300_000, 0, 3_750_000)) == 1_500_000 + 60_000 + 1_125_000
+    assert cost(usage, Price(3_000_000, 300_000, 0)) == 2_400_000 + 60_000
 
 
 @given(USAGES, PRICES)

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from chat.providers.domain import Price
+from chat.providers.tokens import estimate
+from chat.replies.admission import Limits
 from chat.replies.domain import Chunk
 from chat.replies.ownership import Ownership
-from chat.replies.repository import Draft, Limits, ReplyRepository
+from chat.replies.repository import ReplyRepository
+from chat.replies.storing import Draft
 from chat.replies.writing import WritingRepository
-from chat.usage.tokens import estimate
 from tests.databases import Installer
 from tests.people import Answer as Page
 from tests.people import Person, conversation_of, reply_of

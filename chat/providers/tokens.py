@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections import OrderedDict
+from threading import Lock
 
 # One group for each kind of run. Weights were fitted against OpenAI's o200k vocabulary; texts in
 # most languages come out 10 to 60 % too high, which is what other vocabularies need.
@@ -14,6 +16,10 @@ _RUNS = re.compile(
 )
 _EACH = {"digits": 1 / 2.2, "east": 0.95, "letters": 1 / 2.6, "mark": 0.85, "other": 2.0}
 LONGEST_WORD = 7  # letters of one token
+OF_A_TURN = 4  # tokens around each turn of a prompt
+MOST_COUNTED = 50_000
+_counted: OrderedDict[tuple[str, int], int] = OrderedDict()
+_counting = Lock()  # prompts are built in threads
 
 
 def estimate(text: str) -> int:
@@ -28,3 +34,15 @@ def estimate(text: str) -> int:
         else:
             total += _EACH[kind] * length
     return max(math.ceil(total), 1 if text else 0)
+
+
+def counted(key: str, text: str) -> int:
+    """`estimate` of a text that is asked for again and again: `key` and length stand for it."""
+    known = _counted.get((key, len(text)))
+    if known is None:
+        known = estimate(text)
+        with _counting:
+            _counted[key, len(text)] = known
+            while len(_counted) > MOST_COUNTED:
+                _counted.popitem(last=False)
+    return known
