@@ -11,7 +11,10 @@ from typing import IO
 
 Run = tuple[subprocess.Popen[bytes], IO[bytes]]  # and what it says
 PYTEST = [sys.executable, "-m", "pytest"]
-APART = (("tests/faults",), ("tests/web", "tests/providers", "tests/db", "tests/stripe"))
+APART = tuple(
+    tuple(f"tests/{folder}" for folder in folders.split())
+    for folders in ("faults", "accounts allowance attachments billing db providers stripe web")
+)
 
 
 def main() -> int:
