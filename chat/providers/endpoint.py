@@ -16,9 +16,11 @@ from chat.providers.domain import Event, Prompt, ProviderError
 from chat.providers.faults import MAX_BODY, from_answer
 from chat.providers.http import CLIENT_ERRORS, Limits, Watch, drain, failure, read
 from chat.providers.listing import MAX_LIST, entries
+from chat.providers.pace import PACE
 
 MAX_RETRY_AFTER = 20  # seconds that a person waits without being asked
 LARGE = 500_000  # bytes of a request: more is sent in pieces
+MUCH = 16_000  # bytes in one read: who sends so fast is read without a rest
 PATIENCE = 10  # silence limits for which keep-alives alone hold a stream
 _RETRIED = ("rate_limit", "overloaded", "network")
 _MENDABLE = (400, 422, 500)  # statuses that can mean: not with this parameter
@@ -180,9 +182,15 @@ class _Reply:
         self._watch = Watch(response)
         self._watch.limit(max(0.001, limits.first - waited))
         self._silence = limits.first
+        self._rests = False
 
     async def more(self) -> None:
-        """Wait for the next events; after that `answer` may have ended or failed."""
+        """Wait for the next events; after that `answer` may have ended or failed.
+
+        Nobody is shown more than one rendering a tick, so it is not read more often either.
+        """
+        if self._rests and (rest := self._spoke + PACE.tick - self._time()) > 0:
+            await self._watch.gather(rest)
         self.events = []
         while not (self.events or self.answer.fault or self.answer.ended):
             try:
@@ -192,6 +200,7 @@ class _Reply:
             else:
                 self.events = self.answer.feed(data) if data else self.answer.stop()
                 self._heard()
+                self._rests = len(data) < MUCH and not self.answer.complete
         if self.answer.ended and not self._response.content.at_eof():
             await drain(self._response)
 

@@ -104,6 +104,18 @@ class Watch:
         finally:
             self._since = inf
 
+    async def gather(self, seconds: float) -> None:
+        """Leave what comes in the kernel for so long: one read of it all costs what each cost."""
+        connection = self._response.connection
+        transport = connection and connection.transport
+        if not transport or transport.is_closing():
+            return  # all of it is here, or none will come
+        transport.pause_reading()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            transport.resume_reading()
+
     def stop(self) -> None:
         if self._timer:
             self._timer.cancel()

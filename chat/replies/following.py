@@ -6,7 +6,8 @@ from typing import NamedTuple
 from markupsafe import escape
 
 from chat.conversations import thoughts
-from chat.replies.live import PACE, Live
+from chat.providers.pace import PACE
+from chat.replies.live import Live
 from chat.web.blocks import growth
 from chat.web.i18n import gettext
 

@@ -2,39 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 
+from chat.providers.pace import PACE
 from chat.replies.domain import Ending
 from chat.web.blocks import Document
 from chat.web.markdown import plain
 
 log = logging.getLogger(__name__)
-TICK, LONGEST_TICK = 0.1, 0.5  # seconds between two renderings
-MOST_EVENTS = 600  # a second, of this process: beyond that everybody gets fewer, larger ones
-
-
-class Pace:
-    """How often replies are rendered: less often the more pages of this process read along."""
-
-    def __init__(self) -> None:
-        self.readers = 0
-
-    @contextmanager
-    def reader(self) -> Iterator[None]:
-        self.readers += 1
-        try:
-            yield
-        finally:
-            self.readers -= 1
-
-    @property
-    def tick(self) -> float:
-        """Seconds."""
-        return min(LONGEST_TICK, max(TICK, self.readers / MOST_EVENTS))
-
-
-PACE = Pace()
 
 
 class Live:

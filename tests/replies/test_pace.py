@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from chat.replies.live import PACE, Pace
+from chat.providers.pace import PACE, Pace
 from tests.people import Person, reply_of
 from tests.site import Site
 from tests.upstream import Answer, Upstream

@@ -1,0 +1,102 @@
+"""What comes between two renderings is taken in with one read, and nothing is lost by it."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack, aclosing
+
+import aiohttp
+import pytest
+
+from chat.providers.domain import Done, Event, ProviderError, TextDelta
+from chat.providers.http import session
+from chat.providers.openai import OpenAI
+from chat.providers.pace import PACE
+from tests.providers.wire import END, FAST, Upstream, frame, prompt, text_of
+
+WORDS = [frame({"content": f"{word} "}) for word in ("once", "upon", "a", "time")]
+
+
+@pytest.fixture
+def slow_pace() -> Iterator[None]:
+    """Half a second between two reads, as with hundreds of open pages."""
+    with ExitStack() as reading:
+        for _ in range(1_000):
+            reading.enter_context(PACE.reader())
+        yield
+
+
+class Turns:
+    """Counts the turns of the event loop while it is open."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._counting = asyncio.create_task(self._count())
+
+    async def _count(self) -> None:
+        while True:
+            self.number += 1
+            await asyncio.sleep(0.001)
+
+    def close(self) -> None:
+        self._counting.cancel()
+
+
+async def _slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+    for piece in (frame({"content": "Well: "}), *WORDS, END):
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0.02)
+    writer.close()
+
+
+@pytest.mark.usefixtures("slow_pace")
+async def test_words_that_come_one_by_one_are_handed_on_together(
+    http: aiohttp.ClientSession,
+) -> None:
+    server = await asyncio.start_server(_slowly, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    turns, events, came = Turns(), list[Event](), list[int]()
+    async with aclosing(OpenAI("o", "O", url, "", http, limits=FAST).stream(prompt())) as stream:
+        async for event in stream:
+            events.append(event)
+            came.append(turns.number)
+    turns.close()
+    server.close()
+
+    assert text_of(events) == "Well: once upon a time "
+    assert events[-1] == Done("stop")
+    assert len(set(came[1:5])) == 1 < len(set(came))
+
+
+@pytest.mark.usefixtures("slow_pace")
+async def test_whoever_stops_does_not_wait_for_the_next_read(
+    upstream: Upstream, provider: OpenAI
+) -> None:
+    upstream.answer(WORDS[0], None)
+    stream = provider.stream(prompt())
+    assert await anext(stream) == TextDelta("once ")
+    resting = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0)
+
+    resting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await resting
+    async with asyncio.timeout(PACE.tick / 2):
+        await upstream.left.wait()
+
+
+@pytest.mark.usefixtures("slow_pace")
+async def test_a_client_that_is_closed_meanwhile_says_so_in_our_words(upstream: Upstream) -> None:
+    upstream.answer(WORDS[0], None)
+    http = session()
+    stream = OpenAI("o", "O", upstream.url, "", http, limits=FAST).stream(prompt())
+    assert await anext(stream) == TextDelta("once ")
+    resting = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0)
+    await http.close()
+
+    with pytest.raises(ProviderError) as found:
+        await resting
+    assert found.value.kind == "truncated"
