@@ -50,7 +50,7 @@ async def form_with_files() -> tuple[MultiDict[str, str], list[Attachment]]:
     `request.form` has what was typed.
     """
     bound, account_id = limits(), visitor.account_id()
-    intake = _Intake(bound, await attachments().used(account_id))
+    intake = _Intake(bound)
     taking = cast(Request, request)
     taking.intake = intake
     kept: list[Attachment] = []
@@ -102,10 +102,10 @@ def _too_many(most: int) -> str:
 class _Intake:
     """The files of one request, on the disk as they arrive."""
 
-    def __init__(self, bound: Limits, used: int) -> None:
+    def __init__(self, bound: Limits) -> None:
         self.arrived: list[Arriving] = []
         self._bound = bound
-        self._room = bound.stored_bytes - used
+        self._room = 0
 
     async def begin(self, name: str) -> Arriving:
         if len(self.arrived) >= self._bound.upload_files:
@@ -116,6 +116,8 @@ class _Intake:
             MINUTE,
             "That was a lot of files in a minute. Wait a little, then send more.",
         )
+        if not self.arrived:
+            self._room = self._bound.stored_bytes - await attachments().used(visitor.account_id())
         room = self._room - sum(each.size for each in self.arrived)
         self.arrived.append(Arriving(current_files().folder, name, self._bound, room))
         return self.arrived[-1]

@@ -44,7 +44,8 @@ class Templates:
         )
 
     def render(self, name: str, context: Mapping[str, object]) -> str:
-        return self._environment.get_template(name).render(**self._always(), **context)
+        with i18n.speaking(i18n.language()):  # found out once, not for every word
+            return self._environment.get_template(name).render(**self._always(), **context)
 
     def bare(self, name: str, context: Mapping[str, object]) -> str:
         return self._environment.get_template(name).render(**context)
