@@ -45,6 +45,7 @@ TROUBLE = {
         N_("The model used up its limit before it wrote anything. Retry, or try another model."),
         OTHER,
     ),
+    "empty": (N_("The model wrote nothing. Retry, or try another model."), OTHER),
     "away": (N_("What this answer needs cannot be read at the moment. Retry in a while."), ""),
     "internal": (N_("Something broke on our side. Retry."), ""),
     "interrupted": (N_("The answer was interrupted by a restart. What had arrived is kept."), ""),
@@ -206,4 +207,6 @@ class Message:
         if self.reason == "length" and not self.text.strip():
             thought = self.reasoning or self.reasoning_tokens
             return TROUBLE["thinking" if thought else "silent"]
+        if self.state == "complete" and self.reason not in TROUBLE and not self.text.strip():
+            return TROUBLE["empty"]
         return TROUBLE.get(self.reason, ("", "")) if self.state == "complete" else ("", "")
