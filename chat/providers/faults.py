@@ -105,6 +105,7 @@ _RULES: tuple[tuple[Kind, frozenset[int], re.Pattern[str], re.Pattern[str]], ...
         re.compile(r"content_(filter|policy)|moderation"),
         re.compile(r"(input|prompt|request|message|content).{0,40} flagged|content filtering"),
     ),
+    ("not_found", frozenset(), re.compile(r"model_not_found"), _NEVER),  # OpenAI: also with 403
     (
         "auth",
         frozenset({401, 403}),
@@ -114,7 +115,7 @@ _RULES: tuple[tuple[Kind, frozenset[int], re.Pattern[str], re.Pattern[str]], ...
     (
         "not_found",
         frozenset({404}),
-        re.compile(r"model_not_found|not_found_error|invalid_model"),
+        re.compile(r"not_found_error|invalid_model"),
         re.compile(
             r"model.{0,80}(does not exist|not found|not exist)|not a valid model|^invalid model"
         ),

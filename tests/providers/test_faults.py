@@ -166,6 +166,11 @@ def error(**fields: object) -> bytes:
         (400, error(code=400, message="openai/no-such is not a valid model ID"), "not_found"),
         (400, error(message="Model Not Exist", type="invalid_request_error"), "not_found"),
         (400, error(message="Invalid model: no-such", code="invalid_model"), "not_found"),
+        (
+            403,
+            error(code="model_not_found", message="Project `p` does not have access to model `x`"),
+            "not_found",
+        ),
         (403, error(code=403, message="Your input was flagged"), "filtered"),
         (403, error(code="content_policy_violation", message="No"), "filtered"),
         (400, error(message="Output blocked by content filtering policy"), "filtered"),
