@@ -131,7 +131,7 @@ async def test_refused_twice_it_fails_with_a_sentence(
 
     page = await ada.get(f"/conversations/{talk}")
     assert page.words(f"#m-{reply_of(sent)} .outcome p") == (
-        "This conversation is too long for this model."
+        "This is too long for this model. Shorten it, or try another one."
     )
     assert len(upstream.asked) - asked == 2
 
