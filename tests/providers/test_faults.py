@@ -157,6 +157,14 @@ def error(**fields: object) -> bytes:
         (413, error(type="request_too_large", message="Request exceeds the size"), "context"),
         (429, error(status="RESOURCE_EXHAUSTED", message="check your billing"), "rate_limit"),
         (503, error(status="UNAVAILABLE", message="The model is overloaded."), "overloaded"),
+        (
+            429,
+            error(
+                code="rate_limit_exceeded",
+                message="Request too large for x on tokens per min (TPM): Limit 30000, Requested 4",
+            ),
+            "context",
+        ),
         (504, error(status="DEADLINE_EXCEEDED", message="too slow"), "timeout"),
         (418, b"[]", "bad_request"),
         (503, error(message="Loading model"), "overloaded"),
