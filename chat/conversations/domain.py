@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from babel.lists import format_list
 from markupsafe import Markup
 
 from chat.attachments.domain import Attachment
 from chat.conversations import thoughts
 from chat.providers.presets import SERVICES
-from chat.web.i18n import N_, gettext
+from chat.web.i18n import N_, gettext, locale, ngettext
 
 RUNNING = ("pending", "streaming")
 
@@ -152,6 +153,17 @@ class Message:
     def sides(self) -> tuple["Message", ...]:
         """All columns in their order, itself among them."""
         return tuple(sorted((self, *self.beside), key=lambda each: each.side))
+
+    @property
+    def answered_too(self) -> str:
+        """Whose answers stand beside it, in a sentence."""
+        names = list(dict.fromkeys(gettext(each.model_name) for each in self.beside))
+        return ngettext(
+            "%(models)s answered too",
+            "%(models)s both answered too",
+            len(names),
+            models=format_list(names, locale=locale()),
+        )
 
     @property
     def being_written(self) -> tuple[str, ...]:
