@@ -12,6 +12,7 @@ from chat.accounts.repository import AccountRepository
 from chat.attachments.intake import waiting
 from chat.attachments.keeping import current_files
 from chat.conversations.domain import Conversation
+from chat.conversations.leaving_out import left_out
 from chat.conversations.picking import Picker, picker
 from chat.conversations.views import (
     beginning,
@@ -19,7 +20,6 @@ from chat.conversations.views import (
     conversations,
     fresh,
     history,
-    left_out,
     through,
     whole,
 )
