@@ -175,6 +175,25 @@ async def test_an_endpoint_out_of_reach_says_so(
     assert switched.words("#picker > small:not(.blind)") == "Ollama: not reachable"
 
 
+@ON_SQLITE
+async def test_an_endpoint_without_a_list_is_not_called_out_of_reach(
+    make_site: SiteMaker, people: Callable[..., Person], upstream: Upstream, tmp_path: Path
+) -> None:
+    """It answers questions all the same: what the operator names of it can be chosen."""
+    file = tmp_path / "models.toml"
+    file.write_text('[models."gemini/pro"]\n')
+    site = await make_site(GEMINI_BASE_URL=upstream.url, MODELS_FILE=str(file))
+    await site.app.extensions["parts"].catalog.refresh()
+    ada = people(site)
+    await ada.register()
+
+    page = await ada.get("/?model=gemini/pro")
+
+    heading = "Gemini (127.0.0.1) — gives no list of models"
+    assert groups(page)[heading] == ["gemini/pro"]
+    assert not page.html.select("#picker .problem")
+
+
 async def test_a_restart_offers_the_last_known_list_at_once(
     database: Installer, upstream: Upstream, tmp_path: Path, people: Callable[..., Person]
 ) -> None:
