@@ -20,12 +20,9 @@ BUCKET = re.compile(
 
 
 def http(value: str) -> str:
-    usable = address(value)
-    return (
-        ""
-        if usable
-        else f"must be an http:// or https:// address, not {without_password(value)!r}."
-    )
+    if address(value):
+        return ""
+    return f"must be an http:// or https:// address, not {without_password(value)!r}."
 
 
 def ollama(value: str) -> str:
