@@ -20,13 +20,34 @@ BUCKET = re.compile(
 
 
 def http(value: str) -> str:
+    if address(value):
+        return ""
+    return f"must be an http:// or https:// address, not {without_password(value)!r}."
+
+
+def ollama(value: str) -> str:
+    """Ollama itself reads the setting as where it listens: scheme, host and port may be missing."""
+    scheme, _, place = value.rpartition("://")
+    place = f"localhost{place}" if place.startswith(":") and not scheme else place
+    if address(f"{scheme or 'http'}://{place}"):
+        return ""
+    return f"must be an address, like localhost:11434, not {without_password(value)!r}."
+
+
+def address(value: str) -> bool:
+    """Whether it is one of HTTP to which paths can be added."""
     try:
         parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
         _ = parts.port
     except ValueError:
-        usable = False
-    return "" if usable else f"must be an http:// or https:// address, not {value!r}."
+        return False
+    whole = parts.scheme in ("http", "https") and bool(parts.hostname)
+    return whole and not parts.query and not re.search(r"[\s\x00-\x1f]", value)
+
+
+def without_password(value: str) -> str:
+    """An address as it may be shown."""
+    return re.sub(r"(^|//)[^/@]*@", r"\1…@", value)
 
 
 def database(value: str) -> str:

@@ -153,7 +153,7 @@ def read(env: Mapping[str, str]) -> Settings:
         gemini_api_key=reader.checked("GEMINI_API_KEY", "", checks.key),
         gemini_base_url=reader.checked("GEMINI_BASE_URL", "", checks.http).rstrip("/"),
         openrouter_api_key=reader.checked("OPENROUTER_API_KEY", "", checks.key),
-        ollama_host=reader.text("OLLAMA_HOST", "").rstrip("/"),
+        ollama_host=reader.checked("OLLAMA_HOST", "", checks.ollama).rstrip("/"),
         models_file=Path(models_file).absolute() if models_file else None,
         plans_file=Path(plans_file).absolute() if plans_file else None,
         embedded_model=reader.checked("EMBEDDED_MODEL", "auto", checks.embedded),

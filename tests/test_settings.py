@@ -192,6 +192,27 @@ def test_an_address_that_is_none_is_refused(value: str) -> None:
     assert line.startswith("PUBLIC_URL must be an http:// or https:// address")
 
 
+@pytest.mark.parametrize("name", ["OPENAI_BASE_URL", "OLLAMA_HOST"])
+@pytest.mark.parametrize("value", ["http://", "http://a b", "ftp://me:s3cret@x", "http://x:99999"])
+def test_where_models_are_is_an_address_and_its_password_is_never_repeated(
+    name: str, value: str
+) -> None:
+    (line,) = mistakes(**{name: value})
+    assert line.startswith(f"{name} must be ")
+    assert "s3cret" not in line
+
+
+@pytest.mark.parametrize("value", ["a b", "box:port", "::1", "box:99999", "box?x=1"])
+def test_ollamas_place_is_a_host(value: str) -> None:
+    (line,) = mistakes(OLLAMA_HOST=value)
+    assert line == f"OLLAMA_HOST must be an address, like localhost:11434, not {value!r}."
+
+
+@pytest.mark.parametrize("value", ["box", ":99", "0.0.0.0:80", "[::1]", "https://box/ollama"])
+def test_ollamas_place_may_be_short(value: str) -> None:
+    assert read({"OLLAMA_HOST": value}).ollama_host == value
+
+
 def test_dot_env_is_read_below_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from chat.conversations.domain import Message
 from chat.providers.domain import Model
-from chat.providers.tokens import OF_A_TURN, counted
+from chat.providers.tokens import OF_A_TURN, counted, estimate
 
 UNKNOWN_WINDOW = 4_096  # tokens; local endpoints that do not say usually have no more
 LARGEST_WINDOW = 32_000  # tokens; a guard against the cost of a very long conversation
@@ -108,6 +108,11 @@ def begun(history: Sequence[Message], model: Model) -> int:
         if message.model == model.id and message.asked:
             return places.get(message.since, 0)
     return 0
+
+
+def before(system: str) -> int:
+    """Tokens of what stands before the turns."""
+    return estimate(system) + OF_A_TURN if system else 0
 
 
 def boundary(history: Sequence[Message], model_id: str) -> str:

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from babel.lists import format_list
 from markupsafe import Markup
 
 from chat.attachments.domain import Attachment
 from chat.conversations import thoughts
 from chat.providers.presets import SERVICES
-from chat.web.i18n import N_, gettext
+from chat.web.i18n import N_, gettext, locale, ngettext
 
 RUNNING = ("pending", "streaming")
 
@@ -20,8 +21,8 @@ TROUBLE = {
     "not_found": (N_("The provider does not know this model any more."), OTHER),
     "rate_limit": (N_("The provider is asked too often at the moment. Retry in a while."), OTHER),
     "overloaded": (N_("The provider is overloaded. Retry, or try another model."), OTHER),
-    "context": (N_("This conversation is too long for this model."), OTHER),
-    "unsupported": (N_("This model cannot do what was asked."), OTHER),
+    "context": (N_("This is too long for this model. Shorten it, or try another one."), OTHER),
+    "unsupported": (N_("This model cannot see images. Try one that does, or ask without."), OTHER),
     "bad_request": (N_("The provider refused this question. Retry, or change it."), OTHER),
     "timeout": (N_("The model did not answer for a minute. Retry, or try another one."), OTHER),
     "network": (N_("The provider cannot be reached. Retry, or try another model."), OTHER),
@@ -45,6 +46,7 @@ TROUBLE = {
         N_("The model used up its limit before it wrote anything. Retry, or try another model."),
         OTHER,
     ),
+    "empty": (N_("The model wrote nothing. Retry, or try another model."), OTHER),
     "away": (N_("What this answer needs cannot be read at the moment. Retry in a while."), ""),
     "internal": (N_("Something broke on our side. Retry."), ""),
     "interrupted": (N_("The answer was interrupted by a restart. What had arrived is kept."), ""),
@@ -153,6 +155,17 @@ class Message:
         return tuple(sorted((self, *self.beside), key=lambda each: each.side))
 
     @property
+    def answered_too(self) -> str:
+        """Whose answers stand beside it, in a sentence."""
+        names = list(dict.fromkeys(gettext(each.model_name) for each in self.beside))
+        return ngettext(
+            "%(models)s answered too",
+            "%(models)s both answered too",
+            len(names),
+            models=format_list(names, locale=locale()),
+        )
+
+    @property
     def being_written(self) -> tuple[str, ...]:
         """The ids of the running replies here, in any column."""
         return tuple(each.id for each in self.sides if each.running)
@@ -206,4 +219,6 @@ class Message:
         if self.reason == "length" and not self.text.strip():
             thought = self.reasoning or self.reasoning_tokens
             return TROUBLE["thinking" if thought else "silent"]
+        if self.state == "complete" and self.reason not in TROUBLE and not self.text.strip():
+            return TROUBLE["empty"]
         return TROUBLE.get(self.reason, ("", "")) if self.state == "complete" else ("", "")

@@ -27,6 +27,7 @@ from chat.web.text import clean, first_words
 
 # Below these micro-dollars for a million tokens, of which three in four go in: $, $$, else $$$.
 CLASSES = (500_000, 5_000_000)
+LISTLESS = ("not_found", "bad_request", "protocol")  # failures of those that are there
 SIDES = 2  # models beside the chosen one
 
 
@@ -271,10 +272,14 @@ def _trouble(offer: Offer, mine: tuple[Group, ...], chosen: Model, gone: str) ->
     kind = offer.down.get(chosen.endpoint, "")
     if chosen.own:  # what fails with another key says nothing
         kind = next((group.trouble for group in mine if group.label == chosen.provider), "")
-    return f"{gettext(chosen.provider)}: {_reason(kind, chosen.own)}" if kind else ""
+    if not kind or kind in LISTLESS:  # without a list it may answer all the same
+        return ""
+    return f"{gettext(chosen.provider)}: {_reason(kind, chosen.own)}"
 
 
 def _reason(kind: str, own: bool) -> str:
     if kind in ("auth", "billing"):
         return gettext("your key is refused") if own else gettext("its key is refused")
+    if kind in LISTLESS:
+        return gettext("gives no list of models")
     return gettext("not reachable") if kind else ""

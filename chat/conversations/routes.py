@@ -12,6 +12,7 @@ from chat.accounts.repository import AccountRepository
 from chat.attachments.intake import waiting
 from chat.attachments.keeping import current_files
 from chat.conversations.domain import Conversation
+from chat.conversations.leaving_out import left_out
 from chat.conversations.picking import Picker, picker
 from chat.conversations.views import (
     beginning,
@@ -19,7 +20,6 @@ from chat.conversations.views import (
     conversations,
     fresh,
     history,
-    left_out,
     through,
     whole,
 )
@@ -42,7 +42,8 @@ async def new() -> Answer:
     if preset_id := request.args.get("preset", ""):
         preset = await presets.get(preset_id, visitor.account_id())
         wanted = wanted or preset.model
-    context = beginning(wanted, clean(request.args.get("text", "")), preset) | _comparing(None)
+    context = beginning(wanted, clean(request.args.get("text", "")), preset)
+    context |= _comparing(None, wanted)
     current_catalog().warm(context["picker"].chosen)
     listed = await presets.named(visitor.account_id())
     return await page("conversations/new.html", history=await history(), presets=listed, **context)
@@ -145,10 +146,10 @@ async def delete(conversation_id: str) -> Answer:
     return elsewhere(url_for(".new"))
 
 
-def _comparing(conversation: Conversation | None) -> dict[str, Picker]:
+def _comparing(conversation: Conversation | None, model_id: str = "") -> dict[str, Picker]:
     """Without scripts a long list of models is only there once more where it is asked for."""
     wanted = request.args.get("compare")
-    return {"picker": picker(conversation, all_sides=True)} if wanted else {}
+    return {"picker": picker(conversation, model_id, all_sides=True)} if wanted else {}
 
 
 async def _header(conversation: Conversation) -> Answer:

@@ -6,18 +6,15 @@ from typing import Any
 from quart import url_for
 
 from chat.accounts import visitor
-from chat.attachments.repository import AttachmentRepository
 from chat.billing import current as billing
 from chat.conversations.composing import composer
-from chat.conversations.context import boundary, part
+from chat.conversations.context import boundary
 from chat.conversations.domain import Conversation, History, Message
-from chat.conversations.measures import current_measures
 from chat.conversations.picking import picked, picker
 from chat.conversations.repository import ConversationRepository
 from chat.errors import Invalid
 from chat.instructions.domain import Preset
 from chat.keys import own
-from chat.providers.domain import Model
 from chat.web.current import current_db, now
 from chat.web.i18n import gettext
 
@@ -42,35 +39,6 @@ async def whole(conversation: Conversation, before: str = "", at: str = "") -> d
         newest = await conversations().path(conversation, visitor.account_id(), 4)
         context["boundary"] = boundary(newest, conversation.model)
     return context
-
-
-async def left_out(conversation: Conversation) -> str:
-    """What the model that is picked now would not be sent of the conversation; '' for nothing."""
-    model = picked(conversation)
-    path = await conversations().path(conversation, visitor.account_id())
-    files = await AttachmentRepository(current_db()).of_messages(
-        visitor.account_id(), [message.id for message in path], texts=False
-    )
-    blind = not model.sees and any(f.kind == "image" for found in files.values() for f in found)
-    parts = [_too_much(path, model), _unseen(model) if blind else ""]
-    return " ".join(each for each in parts if each)
-
-
-def _unseen(model: Model) -> str:
-    return gettext(
-        "%(model)s cannot see images: it gets only their names.", model=gettext(model.name)
-    )
-
-
-def _too_much(path: list[Message], model: Model) -> str:
-    first = part(path, model, current_measures().of(model)).first
-    if not first:
-        return ""
-    return gettext(
-        "%(model)s cannot read all of this: the first %(count)s messages will not be sent to it.",
-        model=gettext(model.name),
-        count=first,
-    )
 
 
 def through(conversation_id: str, message_id: str) -> str:

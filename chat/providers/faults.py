@@ -60,6 +60,8 @@ def _words(payload: object) -> tuple[str, str]:
 
 
 def _kind(status: int, code: str, message: str) -> Kind:
+    if status == 429 and _TOO_LARGE.search(message):
+        return "context"
     for kind, statuses, codes, phrases in _RULES:
         if status in statuses or codes.search(code):
             return kind
@@ -71,6 +73,7 @@ def _kind(status: int, code: str, message: str) -> Kind:
 
 
 _NEVER = re.compile(r"(?!)")
+_TOO_LARGE = re.compile(r"request too large")  # for a minute's tokens: to wait does not help
 
 # Statuses, then words in code or type, then words in the message: the first rule that fits.
 _RULES: tuple[tuple[Kind, frozenset[int], re.Pattern[str], re.Pattern[str]], ...] = (
@@ -105,6 +108,7 @@ _RULES: tuple[tuple[Kind, frozenset[int], re.Pattern[str], re.Pattern[str]], ...
         re.compile(r"content_(filter|policy)|moderation"),
         re.compile(r"(input|prompt|request|message|content).{0,40} flagged|content filtering"),
     ),
+    ("not_found", frozenset(), re.compile(r"model_not_found"), _NEVER),  # OpenAI: also with 403
     (
         "auth",
         frozenset({401, 403}),
@@ -114,7 +118,7 @@ _RULES: tuple[tuple[Kind, frozenset[int], re.Pattern[str], re.Pattern[str]], ...
     (
         "not_found",
         frozenset({404}),
-        re.compile(r"model_not_found|not_found_error|invalid_model"),
+        re.compile(r"not_found_error|invalid_model"),
         re.compile(
             r"model.{0,80}(does not exist|not found|not exist)|not a valid model|^invalid model"
         ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from chat.providers.domain import Model, Price, ProviderError
 
-MAX_LIST = 5_000_000  # bytes
+MAX_LIST = 20_000_000  # bytes: 10,000 models that are described at length
 MAX_MODELS = 10_000
 MAX_NAME = 200  # characters
 

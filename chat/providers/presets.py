@@ -40,13 +40,8 @@ class Place:
 
 def places(settings: Settings, declared: Declared) -> Iterator[Place]:
     """The four that everybody knows, wherever the settings say they are, and the operator's own."""
-    for key, its_url, url in (
-        ("openai", OPENAI, settings.openai_base_url),
-        ("anthropic", ANTHROPIC, settings.anthropic_base_url),
-        ("gemini", GEMINI, settings.gemini_base_url),
-        ("openrouter", OPENROUTER, ""),
-    ):
-        yield Place(key, _label(SERVICES[key], url or its_url, its_url), url or its_url)
+    for key, (url, _) in _addresses(settings).items():
+        yield Place(key, _label(settings, key), url)
     for endpoint in declared.endpoints:
         if endpoint.api_key:
             yield Place(endpoint.key, endpoint.label, endpoint.url)
@@ -94,7 +89,7 @@ def _openai(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> 
     official = _host(url) == _host(OPENAI)
     return OpenAI(
         "openai",
-        _label("OpenAI", url, OPENAI),
+        _label(settings, "openai"),
         url,
         settings.openai_api_key,
         http,
@@ -108,7 +103,7 @@ def _anthropic(settings: Settings, http: aiohttp.ClientSession, limits: Limits) 
     from chat.providers.anthropic import Anthropic
 
     url = settings.anthropic_base_url or ANTHROPIC
-    label, key = _label("Anthropic", url, ANTHROPIC), settings.anthropic_api_key
+    label, key = _label(settings, "anthropic"), settings.anthropic_api_key
     return Anthropic("anthropic", label, url, key, http, limits=limits, notes=known.NOTES)
 
 
@@ -118,7 +113,7 @@ def _gemini(settings: Settings, http: aiohttp.ClientSession, limits: Limits) -> 
     url = settings.gemini_base_url or GEMINI
     return Gemini(
         "gemini",
-        _label("Gemini", url, GEMINI),
+        _label(settings, "gemini"),
         url,
         settings.gemini_api_key,
         http,
@@ -166,9 +161,27 @@ def _declared(found: DeclaredEndpoint, http: aiohttp.ClientSession, limits: Limi
     return OpenAI(*place, limits=limits, notes=known.NOTES)
 
 
-def _label(service: str, url: str, its_url: str) -> str:
-    """The service's name at its own address, elsewhere the host's."""
-    return service if _host(url) == _host(its_url) else _host(url) or url
+def _addresses(settings: Settings) -> dict[str, tuple[str, str]]:
+    """Of the four: the base URL, and where the service itself is."""
+    return {
+        "openai": (settings.openai_base_url or OPENAI, OPENAI),
+        "anthropic": (settings.anthropic_base_url or ANTHROPIC, ANTHROPIC),
+        "gemini": (settings.gemini_base_url or GEMINI, GEMINI),
+        "openrouter": (OPENROUTER, OPENROUTER),
+    }
+
+
+def _label(settings: Settings, key: str) -> str:
+    """The service's name at its own address, elsewhere the host's: both where two share one."""
+    moved = {
+        each: _host(url) or url
+        for each, (url, its_url) in _addresses(settings).items()
+        if _host(url) != _host(its_url)
+    }
+    if key not in moved:
+        return SERVICES[key]
+    host = moved[key]
+    return f"{SERVICES[key]} ({host})" if list(moved.values()).count(host) > 1 else host
 
 
 def _host(url: str) -> str:

@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
+
+from chat import checks
 
 Table = dict[str, Any]
 MOST_DOLLARS = 1_000_000
@@ -42,14 +43,9 @@ class Entry:
 
     def address(self, name: str) -> str:
         value = self.left.pop(name, None)
-        try:
-            parts = urlsplit(value if isinstance(value, str) else "")
-            usable = parts.scheme in ("http", "https") and parts.hostname and not parts.query
-            _ = parts.port
-        except ValueError:
-            usable = False
-        if not usable:
-            self.mistake(f"{name} must be an http:// or https:// address{_not(value)}")
+        if not (isinstance(value, str) and checks.address(value)):
+            shown = checks.without_password(value) if isinstance(value, str) else value
+            self.mistake(f"{name} must be an http:// or https:// address{_not(shown)}")
         return str(value).rstrip("/")
 
     def flag(self, name: str, default: bool | None = None) -> Any:

@@ -6,20 +6,18 @@ from functools import partial
 
 from chat.attachments.keeping import current_files
 from chat.attachments.repository import AttachmentRepository
-from chat.conversations.context import fits
+from chat.conversations.context import before, fits
 from chat.conversations.domain import Message
+from chat.conversations.material import MOST_WITH_FILES, Scale, gathered
 from chat.conversations.measures import current_measures
 from chat.instructions.repository import InstructionRepository
 from chat.keys import own
 from chat.providers.domain import Model, Provider
 from chat.replies.domain import Started
 from chat.replies.generation import Preparation
-from chat.replies.material import Scale, gathered
-from chat.replies.prompt import SMALLER, Asked, Overflow, before, build, longest_echo
+from chat.replies.prompt import SMALLER, Asked, Overflow, build, longest_echo
 from chat.replies.repository import ReplyRepository
 from chat.web.current import current_db
-
-MOST_WITH_FILES = 40  # questions, the newest, whose files go into a prompt
 
 
 def preparation(started: Started, model: Model, account_id: str) -> Preparation:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from chat.conversations.context import LARGEST_WINDOW, Measure, fits, part, room
+from chat.conversations.context import LARGEST_WINDOW, Measure, before, fits, part, room
 from chat.conversations.domain import Message
+from chat.conversations.material import Material
 from chat.providers.domain import Model, Prompt, Turn
-from chat.providers.tokens import OF_A_TURN, estimate
-from chat.replies.material import Material
+from chat.providers.tokens import estimate
 
 BYTES_PER_TOKEN = 3  # errs on the safe side for most languages
 NOTHING = Material()
@@ -74,11 +74,6 @@ def build(
     questions = [message.id for message in sent if message.role == "user"]
     shortened = bool(questions) and files.get(questions[-1], NOTHING).cut
     return Asked(Prompt(model=model, turns=tuple(turns), system=system), since, tokens, shortened)
-
-
-def before(system: str) -> int:
-    """Tokens of what stands before the turns."""
-    return estimate(system) + OF_A_TURN if system else 0
 
 
 def longest_echo(model: Model) -> int:

@@ -65,6 +65,8 @@ async def retry(reply_id: str) -> Started:
     same = reply.model if reply.side and own.find(reply.model) else ""
     named = (await request.form).get("model", "") or same
     model = _model(named or picked(conversation).id)
+    if reply.side and model.id == reply.model:  # called as it was beside the others
+        model = replace(model, name=reply.model_name)
     return await _carried_out(_begin_again(reply_id, account_id, model), conversation.id)
 
 
@@ -157,7 +159,16 @@ def _models(named: list[str], otherwise: str) -> list[Model]:
         raise Invalid("Up to three models can answer side by side.")
     if len(set(wanted)) < len(wanted):
         raise Invalid("Choose each model only once.")
-    return [_model(each) for each in wanted]
+    return _told_apart([_model(each) for each in wanted])
+
+
+def _told_apart(models: list[Model]) -> list[Model]:
+    """Of those that are called alike each is named with its provider: they stand side by side."""
+    names = [model.name for model in models]
+    return [
+        replace(each, name=f"{each.name} · {each.provider}") if names.count(each.name) > 1 else each
+        for each in models
+    ]
 
 
 def _model(model_id: str) -> Model:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from chat.providers.domain import Price, Usage
 from chat.providers.guide import MODEL as GUIDE
+from chat.providers.presets import SERVICES
 from chat.providers.tokens import OF_A_TURN, estimate
 
 MILLION = 1_000_000
@@ -90,6 +91,23 @@ class Line:
     @property
     def priced(self) -> bool:
         return self.unpriced < self.replies
+
+
+def told_apart(lines: Sequence[Line]) -> list[Line]:
+    """Lines of models; those of different providers that are called alike with their provider's."""
+    names = [line.name for line in lines]
+    return [
+        replace(line, name=f"{line.name} · {provider(str(line.key))}")
+        if names.count(line.name) > 1
+        else line
+        for line in lines
+    ]
+
+
+def provider(model_id: str) -> str:
+    """What a model's provider is called."""
+    key = model_id.partition("/")[0]
+    return SERVICES.get(key, key)
 
 
 def total(lines: Sequence[Line]) -> Line:

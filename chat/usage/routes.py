@@ -6,7 +6,7 @@ from quart_auth import login_required
 from chat.accounts import visitor
 from chat.accounts.domain import DAY
 from chat.usage.chart import chart
-from chat.usage.domain import total
+from chat.usage.domain import told_apart, total
 from chat.usage.repository import UsageRepository
 from chat.web.current import current_db, now
 from chat.web.hypermedia import Answer, page
@@ -25,7 +25,7 @@ async def show() -> Answer:
         "usage/show.html",
         days=days,
         chart=chart(days, since, today),
-        models=await usage.by_model(account_id, since),
+        models=told_apart(await usage.by_model(account_id, since)),
         conversations=await usage.by_conversation(account_id, since),
         total=total(days),
     )

@@ -12,7 +12,7 @@ from chat.providers.domain import Model, Price
 from chat.providers.offer import LONG
 from tests.conftest import ON_SQLITE, SiteMaker
 from tests.databases import Installer
-from tests.people import Answer, Person
+from tests.people import Answer, Person, conversation_of, reply_of
 from tests.rows import rows
 from tests.site import Site
 from tests.upstream import Upstream
@@ -90,6 +90,32 @@ async def test_a_long_list_begins_with_the_last_used_and_the_default(
         assert page.one("#models input")["placeholder"] == f"Search {LONG + 4} models"
 
 
+@ON_SQLITE
+async def test_who_wants_all_models_to_compare_keeps_the_model_the_preset_and_the_path(
+    make_site: SiteMaker, people: Callable[..., Person], tmp_path: Path
+) -> None:
+    site = await make_site(MODELS_FILE=file_of(tmp_path, LONG + 1))
+    await offering(site, "openai/tiny")
+    ada = people(site)
+    await ada.register()
+    listed = await ada.post("/presets", {"name": "Vet", "model": "lab/m7"})
+    address = str(listed.one(".sessions a")["href"])
+    sent = await ada.send("Hello", model="openai/large")
+    talk, first = conversation_of(sent), reply_of(sent)
+    await ada.watched(first)
+    again = await ada.partial(f"/replies/{first}/retry")
+    await ada.watched(reply_of(again))
+
+    begun = await ada.get(str((await ada.get(address)).one(".compare noscript a")["href"]))
+    old = await ada.get(f"/conversations/{talk}?at={first}")
+    path = await ada.get(str(old.one(".compare noscript a")["href"]))
+
+    assert begun.one("#model option[selected]")["value"] == "lab/m7"
+    assert address.endswith(str(begun.one("#composer [name=preset]")["value"]))
+    assert len(begun.html.select("#compare select:last-of-type option")) > LONG
+    assert path.html.select(f"#m-{first}")
+
+
 async def test_a_short_list_needs_no_search(ada: Person) -> None:
     page = await ada.get("/")
     assert not page.html.select("#model-open, #models")
@@ -147,6 +173,25 @@ async def test_an_endpoint_out_of_reach_says_so(
     assert groups(switched)["Ollama — not reachable"] == ["ollama/llama3.2"]
     assert list(groups(switched)).count("Ollama — not reachable") == 1
     assert switched.words("#picker > small:not(.blind)") == "Ollama: not reachable"
+
+
+@ON_SQLITE
+async def test_an_endpoint_without_a_list_is_not_called_out_of_reach(
+    make_site: SiteMaker, people: Callable[..., Person], upstream: Upstream, tmp_path: Path
+) -> None:
+    """It answers questions all the same: what the operator names of it can be chosen."""
+    file = tmp_path / "models.toml"
+    file.write_text('[models."gemini/pro"]\n')
+    site = await make_site(GEMINI_BASE_URL=upstream.url, MODELS_FILE=str(file))
+    await site.app.extensions["parts"].catalog.refresh()
+    ada = people(site)
+    await ada.register()
+
+    page = await ada.get("/?model=gemini/pro")
+
+    heading = "Gemini (127.0.0.1) — gives no list of models"
+    assert groups(page)[heading] == ["gemini/pro"]
+    assert not page.html.select("#picker .problem")
 
 
 async def test_a_restart_offers_the_last_known_list_at_once(

@@ -18,7 +18,7 @@ from chat.providers.domain import Done, Event, Model, Price, Prompt, ProviderErr
 from chat.providers.http import Limits
 from chat.providers.kept import KeptList
 from chat.providers.offer import Group, Offer
-from chat.providers.presets import configured, ollama_url
+from chat.providers.presets import configured, ollama_url, places
 from tests.providers.wire import Upstream
 
 SMALL = Model("embedded/small", "On this machine", "Small")
@@ -408,6 +408,23 @@ async def test_every_key_connects_its_service_at_its_own_address(
         ("ollama", "Ollama"),
     ]
     assert configured(settings.read({}), http, Limits()) == []
+
+
+async def test_services_at_one_address_are_told_apart(http: aiohttp.ClientSession) -> None:
+    """A gateway speaks several wires: whose models, and which key, must be seen."""
+    one, other = "https://gate.example/v1", "https://other.example"
+    env = {"OPENAI_BASE_URL": one, "ANTHROPIC_BASE_URL": one, "GEMINI_BASE_URL": other}
+    found = configured(settings.read(env), http, Limits())
+    shown = {
+        each.key: each.label for each in places(settings.read(env), declared(settings.read({})))
+    }
+
+    assert [each.label for each in found] == [
+        "OpenAI (gate.example)",
+        "Anthropic (gate.example)",
+        "other.example",
+    ]
+    assert shown == {each.key: each.label for each in found} | {"openrouter": "OpenRouter"}
 
 
 @pytest.mark.parametrize(

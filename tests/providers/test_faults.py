@@ -157,6 +157,14 @@ def error(**fields: object) -> bytes:
         (413, error(type="request_too_large", message="Request exceeds the size"), "context"),
         (429, error(status="RESOURCE_EXHAUSTED", message="check your billing"), "rate_limit"),
         (503, error(status="UNAVAILABLE", message="The model is overloaded."), "overloaded"),
+        (
+            429,
+            error(
+                code="rate_limit_exceeded",
+                message="Request too large for x on tokens per min (TPM): Limit 30000, Requested 4",
+            ),
+            "context",
+        ),
         (504, error(status="DEADLINE_EXCEEDED", message="too slow"), "timeout"),
         (418, b"[]", "bad_request"),
         (503, error(message="Loading model"), "overloaded"),
@@ -166,6 +174,11 @@ def error(**fields: object) -> bytes:
         (400, error(code=400, message="openai/no-such is not a valid model ID"), "not_found"),
         (400, error(message="Model Not Exist", type="invalid_request_error"), "not_found"),
         (400, error(message="Invalid model: no-such", code="invalid_model"), "not_found"),
+        (
+            403,
+            error(code="model_not_found", message="Project `p` does not have access to model `x`"),
+            "not_found",
+        ),
         (403, error(code=403, message="Your input was flagged"), "filtered"),
         (403, error(code="content_policy_violation", message="No"), "filtered"),
         (400, error(message="Output blocked by content filtering policy"), "filtered"),

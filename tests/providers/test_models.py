@@ -10,6 +10,7 @@ from chat.providers.anthropic import Anthropic
 from chat.providers.domain import Model, ProviderError
 from chat.providers.gemini import Gemini
 from chat.providers.http import Limits
+from chat.providers.listing import MAX_LIST, MAX_MODELS
 from chat.providers.openai import OpenAI
 from tests.providers.wire import Upstream
 
@@ -115,7 +116,7 @@ async def test_geminis_that_write_are_listed_with_their_limits(
         (b"<html>", 200, "protocol"),
         (b"{}", 200, "protocol"),
         (b"[" * 100_000, 200, "protocol"),
-        (b'{"data":[' + b" " * 5_000_000 + b"]}", 200, "protocol"),
+        (b'{"data":[' + b" " * MAX_LIST + b"]}", 200, "protocol"),
         (b"no", 401, "auth"),
         (None, 200, "timeout"),
     ],
@@ -124,9 +125,22 @@ async def test_a_list_that_is_none_fails_by_kind(
     upstream: Upstream, http: aiohttp.ClientSession, body: bytes | None, status: int, kind: str
 ) -> None:
     upstream.answer(body, status=status)
-    provider = OpenAI("o", "O", upstream.url, "", http, limits=Limits(models=0.5))
+    limits = Limits(models=10 if body else 0.5)
+    provider = OpenAI("o", "O", upstream.url, "", http, limits=limits)
 
     with pytest.raises(ProviderError) as caught:
         await provider.models()
 
     assert caught.value.kind == kind
+
+
+async def test_ten_thousand_models_may_be_described_at_length(
+    upstream: Upstream, http: aiohttp.ClientSession
+) -> None:
+    """As OpenRouter does it, each takes a kilobyte and more."""
+    listed = [{"id": f"m{number}", "description": "x" * 1_300} for number in range(MAX_MODELS)]
+    upstream.answer(json.dumps({"data": listed}).encode(), headers="")
+
+    found = await OpenAI("o", "O", upstream.url, "", http).models()
+
+    assert (len(found), found[-1].own_id) == (MAX_MODELS, f"m{MAX_MODELS - 1}")

@@ -8,7 +8,8 @@ import pytest
 
 from chat.conversations.measures import Measures
 from chat.providers.domain import Model
-from tests.conftest import SiteMaker
+from tests.attachments.sending import uploaded
+from tests.conftest import ON_SQLITE, SiteMaker
 from tests.people import Person, conversation_of, reply_of
 from tests.rows import change, rows
 from tests.site import Site
@@ -131,7 +132,7 @@ async def test_refused_twice_it_fails_with_a_sentence(
 
     page = await ada.get(f"/conversations/{talk}")
     assert page.words(f"#m-{reply_of(sent)} .outcome p") == (
-        "This conversation is too long for this model."
+        "This is too long for this model. Shorten it, or try another one."
     )
     assert len(upstream.asked) - asked == 2
 
@@ -162,3 +163,30 @@ async def test_a_switch_says_what_the_model_will_not_be_sent(site: Site, ada: Pe
 
     assert said.startswith("large cannot read all of this: the first ")
     assert not switched.html.select(".left-out")
+
+
+@ON_SQLITE
+async def test_a_switch_counts_files_instructions_and_the_question_to_come(
+    ada: Person, upstream: Upstream
+) -> None:
+    async def talk(text: str, **more: str) -> str:
+        sent = await ada.send(text, **more)
+        await ada.watched(reply_of(sent))
+        return conversation_of(sent)
+
+    async def said(talk: str) -> str:
+        answer = await ada.partial(f"/conversations/{talk}/model", {"model": "openai/large"})
+        return " ".join(each.get_text() for each in answer.html.select(".left-out"))
+
+    file = await uploaded(ada, "long.txt", b"word " * 9_000)
+    with_file = await talk("What is in it?", attachment=file)
+    long, short = await talk("word " * 9_000), await talk("word " * 1_000)
+    before = await said(short)
+    await ada.post(f"/conversations/{short}/instructions", {"system": "Be kind. " * 900})
+
+    lost = "large cannot read all of this: the first 2 messages will not be sent to it."
+    assert await said(with_file) == (
+        "The files are too long for large: it gets only their beginnings."
+    )
+    assert await said(long) == lost
+    assert (before, await said(short)) == ("", lost)

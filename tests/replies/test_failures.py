@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import SiteMaker
+from tests.conftest import ON_SQLITE, SiteMaker
 from tests.people import Answer as Page
 from tests.people import Person, conversation_of, reply_of
 from tests.rows import rows, text_of
@@ -108,13 +108,22 @@ async def test_a_provider_that_is_not_there(
     assert "cannot be reached" in outcome.get_text()
 
 
-async def test_an_empty_answer_is_an_answer(ada: Person, upstream: Upstream) -> None:
-    upstream.will(Answer([]))
+@ON_SQLITE
+@pytest.mark.parametrize("reason", ["stop", "tool_calls", "something_new"])
+async def test_an_empty_answer_is_an_answer_and_the_bubble_says_so(
+    ada: Person, upstream: Upstream, reason: str
+) -> None:
+    upstream.will(Answer([], reason=reason))
     sent = await ada.send("Say nothing")
 
     last = (await ada.watched(reply_of(sent)))[-1].html.select_one("[data-reply]")
+    page = await ada.get(f"/conversations/{conversation_of(sent)}")
 
     assert last is not None and last["data-state"] == "complete"
+    assert page.words(".outcome p") == "The model wrote nothing. Retry, or try another model."
+    assert page.one(".outcome a[href='#model']")
+    assert not page.html.select(".outcome .continue")
+    assert page.one(f"form[action='/replies/{reply_of(page)}/retry']")
 
 
 FLAGGED = refusal(403, "content_policy_violation", "Your input was flagged")

@@ -239,7 +239,7 @@ async def test_an_image_that_a_model_refuses_ends_one_answer_and_not_the_convers
     shown = upstream.asked[-1]["messages"][-1]["content"]
     later = await ada.send("Never mind. And this?", conversation_of(sent))
 
-    assert refused == ("failed", "This model cannot do what was asked.")
+    assert refused == ("failed", "This model cannot see images. Try one that does, or ask without.")
     assert [part["type"] for part in shown] == ["image_url", "text"]
     assert await ended(ada, reply_of(later)) == ("complete", "")
     assert all(type(each["content"]) is str for each in upstream.asked[-1]["messages"])

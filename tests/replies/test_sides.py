@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conftest import SiteMaker
+from tests.conftest import ON_SQLITE, SiteMaker
 from tests.people import Person, conversation_of, reply_of
 from tests.raw import ask
 from tests.rows import count, rows, state
@@ -120,10 +120,24 @@ async def test_when_it_went_on_the_others_are_folded_away_and_still_there(
     other = await ada.post(str(page.one(f"details.others #m-{ids[1]} form.choose")["action"]))
 
     assert replies_of(page, "details.others") == [ids[1]]
+    assert page.words("details.others summary") == "large answered too"
     assert page.html.select(f".past > #m-{ids[0]}")
     assert not page.html.select(f"#m-{ids[0]} .choose")
     assert chosen_of(other) == [ids[1]]
     assert len(other.html.select("[data-role=user]")) == 1
+
+
+@ON_SQLITE
+async def test_the_others_are_named_in_one_sentence(ada: Person) -> None:
+    sent = await compare(ada, TINY, LARGE, GUIDE)
+    talk = conversation_of(sent)
+    await ada.partial(f"/conversations/{talk}/stop")
+    await ended(ada, replies_of(sent))
+    await ended(ada, [reply_of(await ada.send("Go on", talk))])
+
+    page = await ada.get(f"/conversations/{talk}")
+
+    assert page.words("details.others summary") == "large and Guide both answered too"
 
 
 async def test_a_conversation_may_have_several(ada: Person, upstream: Upstream) -> None:

@@ -9,9 +9,9 @@ from bs4 import BeautifulSoup
 
 from chat.db.database import Row
 from chat.db.queries import Query
-from tests.conftest import ON_SQLITE
+from tests.conftest import ON_SQLITE, SiteMaker
 from tests.databases import Installer, Server
-from tests.people import Person, conversation_of
+from tests.people import Person, conversation_of, reply_of
 from tests.raw import ask, written
 from tests.rows import change, count, interrupted, state
 from tests.sides import LARGE, TINY, chosen_of, compare, replies_of, said_by
@@ -223,3 +223,33 @@ async def _questions(site: Site, person: Person, path: str) -> int:
         patch.setattr(site.db, "all", counted)
         await person.get(path)
     return asked
+
+
+@ON_SQLITE
+async def test_models_of_one_name_are_told_apart_by_their_providers(
+    make_site: SiteMaker, people: Callable[..., Person], upstream: Upstream, tmp_path: Path
+) -> None:
+    """Also when one is retried, and where usage is summed."""
+    file = tmp_path / "models.toml"
+    lab = f'[endpoints.lab]\nwire = "openai"\nurl = "{upstream.url}"\ndiscover = false\n'
+    file.write_text(f'{lab}[models."lab/tiny"]\n')
+    site = await make_site(MODELS_FILE=str(file))
+    ada = people(site)
+    await ada.register()
+
+    sent = await compare(ada, TINY, "lab/tiny")
+    for reply in replies_of(sent):
+        await ada.watched(reply)
+    again = await ada.partial(f"/replies/{replies_of(sent)[1]}/retry")
+    await ada.watched(reply_of(again))
+    for model in (TINY, "lab/tiny"):
+        alone = await ada.send("Hello", model=model)
+        await ada.watched(reply_of(alone))
+        assert alone.one("[data-reply]")["data-model"] == "tiny"
+    usage = await ada.get("/account/usage")
+
+    names = [str(each["data-model"]) for each in sent.html.select(".sides [data-reply]")]
+    assert names == ["tiny · 127.0.0.1", "tiny · lab"]
+    assert again.one("[data-reply]")["data-model"] == "tiny · lab"
+    found = usage.html.select("[aria-labelledby=by-model] th .name")
+    assert len({each.get_text(strip=True) for each in found}) == 2

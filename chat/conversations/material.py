@@ -17,6 +17,7 @@ SHARE = 0.6  # of a prompt's room that the files of one message may have
 MOST_OF_A_TOKEN = 8  # characters: more than in any language
 TRIES = 4  # at a length that has so many tokens; each comes closer
 TOKENS_OF_AN_IMAGE = 1_300
+MOST_WITH_FILES = 40  # questions, the newest, whose files go into a prompt
 MOST_IMAGES, MOST_BYTES = 20, 20_000_000  # of a prompt: the newest
 Reader = Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[Attachment]]]]
 
@@ -62,10 +63,12 @@ async def gathered(
     files: Mapping[str, Sequence[Attachment]],
     model: Model,
     scale: Scale,
-    store: Store,
+    store: Store | None,
     read: Reader,
 ) -> dict[str, Material]:
-    """By message, what the files of a history are to this model. Unavailable without the store.
+    """By message, what the files of a history are to this model.
+
+    Unavailable while the store cannot be read; without one, images are counted and have no content.
 
     `files` need no texts: those are read, newest first, as long as there is room for them. What is
     before that is not sent.
@@ -141,7 +144,7 @@ def _shown(
 
 
 async def _images(
-    files: Sequence[Attachment], store: Store, most: int
+    files: Sequence[Attachment], store: Store | None, most: int
 ) -> dict[str, tuple[Image, ...]]:
     found: dict[str, tuple[Image, ...]] = {}
     count = size = 0
@@ -149,9 +152,8 @@ async def _images(
         images = []
         for name in _names(file):
             with suppress(FileNotFoundError):  # the page says that it is missing
-                images.append(
-                    Image(file.pictures[name], await content(store, f"{file.file}.{name}"))
-                )
+                data = await content(store, f"{file.file}.{name}") if store else b""
+                images.append(Image(file.pictures[name], data))
         count, size = count + len(images), size + sum(len(image.data) for image in images)
         if count > most or size > MOST_BYTES:
             break
