@@ -87,7 +87,8 @@ async def logout() -> Answer:
 @blueprint.get("/account")
 @login_required
 async def show() -> Answer:
-    return await _account_page()
+    done = gettext("The password is changed. Other devices are signed out.")
+    return await _account_page(done=done if "changed" in request.args else "")
 
 
 @blueprint.post("/account")
@@ -124,9 +125,7 @@ async def password() -> Answer:
     await _accounts().set_password(account_id, await hashed(new))
     await _sessions().end_others(visitor.session_id(), account_id)
     await visitor.begin_session(account_id)
-    return await _account_page(
-        done=gettext("The password is changed. Other devices are signed out.")
-    )
+    return redirect(url_for(".show", changed=1), 303)
 
 
 @blueprint.post("/account/sessions/<session_id>/end")
