@@ -16,8 +16,8 @@ LONGEST_NOTE = 7_999  # bytes
 class Statements(Protocol):
     """The verbs on statements; parameters by name.
 
-    Errors: NotFound from `one` without a row, Unavailable when the database cannot be reached, or
-    is locked or full.
+    Errors: NotFound from `one` without a row, and where what a new row belongs to was deleted
+    meanwhile; Unavailable when the database cannot be reached, or is locked or full.
     """
 
     async def one(self, query: Query, **values: object) -> Row: ...

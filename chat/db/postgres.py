@@ -15,6 +15,7 @@ from chat.db.listening import Listening
 from chat.db.migrations import migrate_postgres
 from chat.db.queries import Query
 from chat.db.single import connected, speaking
+from chat.db.trouble import orphaned, unsaved
 from chat.errors import NotFound, Unavailable
 
 T = TypeVar("T")
@@ -245,16 +246,10 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except PASSING as error:
-        raise _unsaved() from error
+        raise unsaved() from error
+    except asyncpg.ForeignKeyViolationError as error:
+        raise orphaned(error) from error
     except asyncpg.InterfaceError as error:  # also what the driver calls wrong parameters
         if "clos" in str(error):
-            raise _unsaved() from error
+            raise unsaved() from error
         raise
-
-
-def _unsaved() -> Unavailable:
-    return Unavailable(
-        "Nothing can be saved at the moment. Try again in a few seconds.",
-        code="busy",
-        retry_after=5,
-    )

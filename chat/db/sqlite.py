@@ -17,7 +17,8 @@ import aiosqlite
 from chat.db.database import Hearer, Row, Transaction
 from chat.db.migrations import migrate_sqlite
 from chat.db.queries import Query
-from chat.errors import NotFound, Unavailable
+from chat.db.trouble import orphaned, unsaved
+from chat.errors import NotFound
 from chat.settings import BadSettings
 
 T = TypeVar("T")
@@ -166,7 +167,7 @@ class SQLite:
                 logging.WARNING if busy else logging.ERROR, "Nothing could be committed: %s", error
             )
         self._failing = True
-        _settle(jobs, [_unsaved() if _passing(error) else error] * len(jobs))
+        _settle(jobs, [unsaved() if _passing(error) else error] * len(jobs))
 
 
 class _Transaction:
@@ -225,7 +226,7 @@ def _in_savepoint(db: sqlite3.Connection, job: _Job) -> Any:
         if not db.in_transaction:  # a full disk rolls back on its own, and all before it
             raise
         db.execute("ROLLBACK TO job")
-        answer = _unsaved() if _passing(error) else error
+        answer = _said(error)
     db.execute("RELEASE job")
     return answer
 
@@ -285,17 +286,15 @@ def _translated() -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         if _passing(error):
-            raise _unsaved() from error
+            raise unsaved() from error
         raise
+
+
+def _said(error: Exception) -> Exception:
+    if str(error) == "FOREIGN KEY constraint failed":  # not every driver has a name for it
+        return orphaned(error)
+    return unsaved() if _passing(error) else error
 
 
 def _passing(error: Exception) -> bool:
     return getattr(error, "sqlite_errorname", "").startswith(PASSING)
-
-
-def _unsaved() -> Unavailable:
-    return Unavailable(
-        "Nothing can be saved at the moment. Try again in a few seconds.",
-        code="busy",
-        retry_after=5,
-    )
