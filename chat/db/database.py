@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from chat.db.queries import Query
+from chat.errors import NotFound
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -11,6 +12,17 @@ Row = Mapping[str, Any]
 Hearer = Callable[[str], None]
 CHANNEL = "prosa"
 LONGEST_NOTE = 7_999  # bytes
+
+
+def only(rows: Sequence[Row]) -> Row:
+    if not rows:
+        raise NotFound
+    return rows[0]
+
+
+def first(rows: Sequence[Row]) -> Any:
+    """The first column of the first row, None without one."""
+    return rows[0][next(iter(rows[0].keys()))] if rows else None
 
 
 class Statements(Protocol):

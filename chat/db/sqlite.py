@@ -14,11 +14,10 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from chat.db.database import Hearer, Row, Transaction
+from chat.db.database import Hearer, Row, Transaction, first, only
 from chat.db.migrations import migrate_sqlite
 from chat.db.queries import Query
 from chat.db.trouble import orphaned, unsaved
-from chat.errors import NotFound
 from chat.settings import BadSettings
 
 T = TypeVar("T")
@@ -110,7 +109,7 @@ class SQLite:
         """There is nobody else to be heard."""
 
     async def one(self, query: Query, **values: object) -> Row:
-        return _only(await self.all(query, **values))
+        return only(await self.all(query, **values))
 
     async def all(self, query: Query, **values: object) -> Sequence[Row]:
         if query.writes:
@@ -119,7 +118,7 @@ class SQLite:
             return await reader.call(_fetch, query, values)
 
     async def value(self, query: Query, **values: object) -> Any:
-        return _first(await self.all(query, **values))
+        return first(await self.all(query, **values))
 
     async def run(self, query: Query, **values: object) -> int:
         return await self.transaction(lambda tx: tx.run(query, **values))
@@ -177,13 +176,13 @@ class _Transaction:
         self._db = db
 
     async def one(self, query: Query, **values: object) -> Row:
-        return _only(_fetch(self._db, query, values))
+        return only(_fetch(self._db, query, values))
 
     async def all(self, query: Query, **values: object) -> Sequence[Row]:
         return _fetch(self._db, query, values)
 
     async def value(self, query: Query, **values: object) -> Any:
-        return _first(_fetch(self._db, query, values))
+        return first(_fetch(self._db, query, values))
 
     async def run(self, query: Query, **values: object) -> int:
         return self._db.execute(query.text, values).rowcount
@@ -254,7 +253,9 @@ def _settle(jobs: Sequence[_Job], answers: Sequence[Any]) -> None:
 
 async def _connect(path: Path, opened: list[_Connection], *pragmas: str) -> _Connection:
     def connected() -> sqlite3.Connection:
-        return sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
+        raw = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
+        raw.create_function("lower", 1, str.lower, deterministic=True)  # SQLite's own knows ASCII
+        return raw
 
     connection = _Connection(connected, iter_chunk_size=64)
     await connection
@@ -267,16 +268,6 @@ async def _connect(path: Path, opened: list[_Connection], *pragmas: str) -> _Con
 
 def _fetch(db: sqlite3.Connection, query: Query, values: Mapping[str, object]) -> list[Row]:
     return db.execute(query.text, values).fetchall()
-
-
-def _only(rows: Sequence[Row]) -> Row:
-    if not rows:
-        raise NotFound
-    return rows[0]
-
-
-def _first(rows: Sequence[Row]) -> Any:
-    return rows[0][next(iter(rows[0].keys()))] if rows else None
 
 
 @contextmanager
