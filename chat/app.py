@@ -59,6 +59,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
     models, plans = said(settings)
     app = Quart("chat", template_folder=None, static_folder=None)
     app.request_class = Request
+    app.url_map.merge_slashes = False  # else Werkzeug redirects to where the request's Host says
     app.secret_key = secret_key(settings)
     # The guard counts bodies, and times them by their pace: slow is not broken.
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, PROVIDE_AUTOMATIC_OPTIONS=False)

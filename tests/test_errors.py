@@ -163,3 +163,12 @@ async def test_pages_hold_no_script_and_no_style_of_their_own(
         for element in page.html.find_all():
             inline = [name for name in element.attrs if name.startswith(("on", "hx-on"))]
             assert inline == [], element
+
+
+@pytest.mark.parametrize("path", ["/presets//x", "/conversations//x/title", "/presets/%2Fx"])
+async def test_s089_no_answer_leads_to_where_the_host_header_says(ada: Person, path: str) -> None:
+    for method in ("GET", "POST"):
+        answer = await ask(ada, method, path, {"Host": "localhost:9"})
+
+        assert answer.status == 404
+        assert "Location" not in answer.headers

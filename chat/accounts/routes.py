@@ -12,7 +12,7 @@ from chat.accounts.domain import clean_email, email_key
 from chat.accounts.passwords import clean_password, hashed, matches
 from chat.accounts.repository import AccountRepository, SessionRepository
 from chat.accounts.throttle import HOUR, MINUTE, Throttle
-from chat.errors import Forbidden, Invalid, NotFound
+from chat.errors import ChatError, Forbidden, Invalid, NotFound
 from chat.web.current import current_db, current_settings, now
 from chat.web.failures import sentence
 from chat.web.hypermedia import Answer, instead, local_path, page, partial
@@ -87,7 +87,8 @@ async def logout() -> Answer:
 @blueprint.get("/account")
 @login_required
 async def show() -> Answer:
-    return await _account_page()
+    done = gettext("The password is changed. Other devices are signed out.")
+    return await _account_page(done=done if "changed" in request.args else "")
 
 
 @blueprint.post("/account")
@@ -124,9 +125,7 @@ async def password() -> Answer:
     await _accounts().set_password(account_id, await hashed(new))
     await _sessions().end_others(visitor.session_id(), account_id)
     await visitor.begin_session(account_id)
-    return await _account_page(
-        done=gettext("The password is changed. Other devices are signed out.")
-    )
+    return redirect(url_for(".show", changed=1), 303)
 
 
 @blueprint.post("/account/sessions/<session_id>/end")
@@ -148,8 +147,7 @@ async def end_others() -> Answer:
 async def ask_to_log_in(_: Unauthorized) -> Answer:
     """Nobody is signed in (any more): log in first, and what was typed comes along."""
     if request.method == "POST":
-        form = await request.form
-        shown = _login_form(next=_referring_path(), held=_held(form, request.path))
+        shown = _login_form(next=_referring_path(), held=_held(await _sent(), request.path))
         return await instead("accounts/login.html", 401, form=shown)
     target = url_for("accounts.login", next=local_path(request.full_path.rstrip("?")))
     if partial() or request.accept_mimetypes.best == "text/event-stream":
@@ -218,6 +216,15 @@ def _held(form: MultiDict[str, str], action: str = "") -> dict[str, Any] | None:
     kept = {name: form.get(name, "") for name in _SENT}
     many = {"models": form.getlist("model"), "attachments": form.getlist("attachment")}
     return {"action": action, **many, **kept}
+
+
+async def _sent() -> MultiDict[str, str]:
+    """The form that came; a damaged one holds nothing that could wait."""
+    try:
+        form: MultiDict[str, str] = await request.form
+    except ChatError:
+        return MultiDict()
+    return form
 
 
 def _referring_path() -> str:

@@ -74,7 +74,7 @@ async def to_be_sent() -> tuple[str, ...]:
     """Ids of what the form names, and of what came with it; Invalid when they are too many."""
     form = await request.form
     ids = [*form.getlist("attachment"), *g.get("brought", ())]
-    left_out = form.getlist("discard")
+    left_out = set(form.getlist("discard"))  # a form may name tens of thousands
     wanted = tuple(each for each in dict.fromkeys(ids) if each not in left_out)
     most = limits().upload_files
     if len(wanted) > most:

@@ -161,11 +161,12 @@ async def same(
 
 
 async def _some(tx: Statements, ids: Sequence[str], account_id: str) -> tuple[Attachment, ...]:
-    if not ids:
+    asked = [each for each in ids if each.isascii() and each.isalnum()]  # what is no id is nobody's
+    if not asked:  # and PostgreSQL's JSON has no NUL
         return ()
-    rows = await tx.all(SQL["some"], account_id=account_id, ids=json.dumps(list(ids)))
+    rows = await tx.all(SQL["some"], account_id=account_id, ids=json.dumps(asked))
     found = {row["id"]: Attachment(**row) for row in rows}
-    return tuple(found[each] for each in dict.fromkeys(ids) if each in found)
+    return tuple(found[each] for each in dict.fromkeys(asked) if each in found)
 
 
 async def _admit(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from quart import Blueprint, request, url_for
+from quart import Blueprint, Response, redirect, request, url_for
 from quart_auth import login_required
 from werkzeug.datastructures import MultiDict
 
@@ -83,14 +83,16 @@ async def show(conversation_id: str) -> Answer:
 
 @blueprint.get("/conversations/<conversation_id>/messages")
 @login_required
-async def older(conversation_id: str) -> str:
+async def older(conversation_id: str) -> Answer:
     """The messages above `before`, as a fragment."""
-    before = request.args.get("before", "")
+    conversation = await conversations().get(conversation_id, visitor.account_id())
+    before = request.args.get("before")
+    if before is None:  # a refused message without scripts leaves this address in the browser
+        return redirect(_url(conversation_id), 303)
     if not before:
         raise NotFound
-    conversation = await conversations().get(conversation_id, visitor.account_id())
     context = await whole(conversation, before)
-    return render("conversations/_messages.html", **context)
+    return Response(render("conversations/_messages.html", **context))
 
 
 @blueprint.post("/messages/<message_id>/path")

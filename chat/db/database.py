@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from chat.db.queries import Query
+from chat.errors import NotFound
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -13,11 +14,22 @@ CHANNEL = "prosa"
 LONGEST_NOTE = 7_999  # bytes
 
 
+def only(rows: Sequence[Row]) -> Row:
+    if not rows:
+        raise NotFound
+    return rows[0]
+
+
+def first(rows: Sequence[Row]) -> Any:
+    """The first column of the first row, None without one."""
+    return rows[0][next(iter(rows[0].keys()))] if rows else None
+
+
 class Statements(Protocol):
     """The verbs on statements; parameters by name.
 
-    Errors: NotFound from `one` without a row, Unavailable when the database cannot be reached, or
-    is locked or full.
+    Errors: NotFound from `one` without a row, and where what a new row belongs to was deleted
+    meanwhile; Unavailable when the database cannot be reached, or is locked or full.
     """
 
     async def one(self, query: Query, **values: object) -> Row: ...

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from chat.db.database import CHANNEL, Hearer, Row, Transaction
+from chat.db.database import CHANNEL, Hearer, Row, Transaction, first, only
 from chat.db.ends import shown
 from chat.db.listening import Listening
 from chat.db.migrations import migrate_postgres
 from chat.db.queries import Query
 from chat.db.single import connected, speaking
-from chat.errors import NotFound, Unavailable
+from chat.db.trouble import orphaned, unsaved
+from chat.errors import Unavailable
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class Postgres:
             self._pool.terminate()
 
     async def one(self, query: Query, **values: object) -> Row:
-        return _only(await self.all(query, **values))
+        return only(await self.all(query, **values))
 
     async def all(self, query: Query, **values: object) -> Sequence[Row]:
         return await self._tried(
@@ -88,7 +89,7 @@ class Postgres:
 
     async def value(self, query: Query, **values: object) -> Any:
         rows = await self.all(query, **values)
-        return _first(rows)
+        return first(rows)
 
     async def run(self, query: Query, **values: object) -> int:
         return await self._tried(lambda connection: _change(connection, query, values), reads=False)
@@ -143,13 +144,13 @@ class _Transaction:
         self._connection = connection
 
     async def one(self, query: Query, **values: object) -> Row:
-        return _only(await _fetch(self._connection, query, values))
+        return only(await _fetch(self._connection, query, values))
 
     async def all(self, query: Query, **values: object) -> Sequence[Row]:
         return await _fetch(self._connection, query, values)
 
     async def value(self, query: Query, **values: object) -> Any:
-        return _first(await _fetch(self._connection, query, values))
+        return first(await _fetch(self._connection, query, values))
 
     async def run(self, query: Query, **values: object) -> int:
         return await _change(self._connection, query, values)
@@ -229,32 +230,16 @@ def _repeatable(cause: BaseException | None, *, reads: bool) -> bool:
     return reads and broken
 
 
-def _only(rows: Sequence[Row]) -> Row:
-    if not rows:
-        raise NotFound
-    return rows[0]
-
-
-def _first(rows: Sequence[Row]) -> Any:
-    return rows[0][next(iter(rows[0].keys()))] if rows else None
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     """The driver's errors in the words of the domain; mistakes in our SQL stay what they are."""
     try:
         yield
     except PASSING as error:
-        raise _unsaved() from error
+        raise unsaved() from error
+    except asyncpg.ForeignKeyViolationError as error:
+        raise orphaned(error) from error
     except asyncpg.InterfaceError as error:  # also what the driver calls wrong parameters
         if "clos" in str(error):
-            raise _unsaved() from error
+            raise unsaved() from error
         raise
-
-
-def _unsaved() -> Unavailable:
-    return Unavailable(
-        "Nothing can be saved at the moment. Try again in a few seconds.",
-        code="busy",
-        retry_after=5,
-    )

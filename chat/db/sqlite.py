@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from chat.db.database import Hearer, Row, Transaction
+from chat.db.database import Hearer, Row, Transaction, first, only
 from chat.db.migrations import migrate_sqlite
 from chat.db.queries import Query
-from chat.errors import NotFound, Unavailable
+from chat.db.trouble import orphaned, unsaved
 from chat.settings import BadSettings
 
 T = TypeVar("T")
@@ -109,7 +109,7 @@ class SQLite:
         """There is nobody else to be heard."""
 
     async def one(self, query: Query, **values: object) -> Row:
-        return _only(await self.all(query, **values))
+        return only(await self.all(query, **values))
 
     async def all(self, query: Query, **values: object) -> Sequence[Row]:
         if query.writes:
@@ -118,7 +118,7 @@ class SQLite:
             return await reader.call(_fetch, query, values)
 
     async def value(self, query: Query, **values: object) -> Any:
-        return _first(await self.all(query, **values))
+        return first(await self.all(query, **values))
 
     async def run(self, query: Query, **values: object) -> int:
         return await self.transaction(lambda tx: tx.run(query, **values))
@@ -166,7 +166,7 @@ class SQLite:
                 logging.WARNING if busy else logging.ERROR, "Nothing could be committed: %s", error
             )
         self._failing = True
-        _settle(jobs, [_unsaved() if _passing(error) else error] * len(jobs))
+        _settle(jobs, [unsaved() if _passing(error) else error] * len(jobs))
 
 
 class _Transaction:
@@ -176,13 +176,13 @@ class _Transaction:
         self._db = db
 
     async def one(self, query: Query, **values: object) -> Row:
-        return _only(_fetch(self._db, query, values))
+        return only(_fetch(self._db, query, values))
 
     async def all(self, query: Query, **values: object) -> Sequence[Row]:
         return _fetch(self._db, query, values)
 
     async def value(self, query: Query, **values: object) -> Any:
-        return _first(_fetch(self._db, query, values))
+        return first(_fetch(self._db, query, values))
 
     async def run(self, query: Query, **values: object) -> int:
         return self._db.execute(query.text, values).rowcount
@@ -225,7 +225,7 @@ def _in_savepoint(db: sqlite3.Connection, job: _Job) -> Any:
         if not db.in_transaction:  # a full disk rolls back on its own, and all before it
             raise
         db.execute("ROLLBACK TO job")
-        answer = _unsaved() if _passing(error) else error
+        answer = _said(error)
     db.execute("RELEASE job")
     return answer
 
@@ -253,7 +253,9 @@ def _settle(jobs: Sequence[_Job], answers: Sequence[Any]) -> None:
 
 async def _connect(path: Path, opened: list[_Connection], *pragmas: str) -> _Connection:
     def connected() -> sqlite3.Connection:
-        return sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
+        raw = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
+        raw.create_function("lower", 1, str.lower, deterministic=True)  # SQLite's own knows ASCII
+        return raw
 
     connection = _Connection(connected, iter_chunk_size=64)
     await connection
@@ -268,16 +270,6 @@ def _fetch(db: sqlite3.Connection, query: Query, values: Mapping[str, object]) -
     return db.execute(query.text, values).fetchall()
 
 
-def _only(rows: Sequence[Row]) -> Row:
-    if not rows:
-        raise NotFound
-    return rows[0]
-
-
-def _first(rows: Sequence[Row]) -> Any:
-    return rows[0][next(iter(rows[0].keys()))] if rows else None
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     """The driver's errors in the words of the domain; mistakes in our SQL stay what they are."""
@@ -285,17 +277,15 @@ def _translated() -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         if _passing(error):
-            raise _unsaved() from error
+            raise unsaved() from error
         raise
+
+
+def _said(error: Exception) -> Exception:
+    if str(error) == "FOREIGN KEY constraint failed":  # not every driver has a name for it
+        return orphaned(error)
+    return unsaved() if _passing(error) else error
 
 
 def _passing(error: Exception) -> bool:
     return getattr(error, "sqlite_errorname", "").startswith(PASSING)
-
-
-def _unsaved() -> Unavailable:
-    return Unavailable(
-        "Nothing can be saved at the moment. Try again in a few seconds.",
-        code="busy",
-        retry_after=5,
-    )

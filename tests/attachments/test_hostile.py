@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 
@@ -11,9 +12,10 @@ from tests.attachments.sending import upload, uploaded
 from tests.attachments.test_upload import arriving
 from tests.conftest import ON_SQLITE, SiteMaker
 from tests.people import Answer, Person
-from tests.raw import ask
+from tests.raw import ask, post_bytes
 from tests.rows import count, until
 from tests.site import Site
+from tests.web.pace import bound
 
 HEAD = 'Content-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
 
@@ -62,6 +64,27 @@ async def test_s029_five_times_the_limit_without_a_length_is_cut_off(
     assert "1 MB" in answer.text
     assert arriving(site) == []
     assert await count(site, "files") == 0
+
+
+async def test_s050_ids_that_no_database_could_hold_are_nobody_s(ada: Person) -> None:
+    for odd in ("a%00b", "%00", "%ED%A0%80", "%22", "%5Cu0000"):
+        chips = await ask(ada, "GET", f"/attachments?id={odd}")
+        refused = await post_bytes(ada, "/conversations", f"text=&attachment={odd}".encode())
+
+        assert (chips.status, chips.html.select("li")) == (200, [])
+        assert refused.status == 422
+        assert "Type a message first." in refused.text
+
+
+@ON_SQLITE
+async def test_s094_a_form_of_nothing_but_ids_keeps_nobody_waiting(ada: Person) -> None:
+    ids = "".join(f"&attachment=a{n}&discard=b{n}" for n in range(30_000))
+    started = time.process_time()
+
+    refused = await post_bytes(ada, "/conversations", f"text=x{ids}".encode())
+
+    assert refused.status == 422
+    assert time.process_time() - started < bound(0.5)
 
 
 async def test_s025_odd_forms_are_refused(site: Site, ada: Person) -> None:

@@ -50,6 +50,27 @@ SIDEWAYS = """() => [...document.querySelectorAll("html, body, main, .scroll, .c
   .filter(box => box.scrollWidth > box.clientWidth + 1)
   .map(box => `${box.localName}.${box.className} ${box.scrollWidth} > ${box.clientWidth}`)"""
 
+# Hosts are broken at their dots: each part of one is in one line.
+BROKEN_HOSTS = """() => [...document.querySelectorAll(".keys small")]
+  .flatMap(host => [...host.childNodes].filter(part => part.nodeType === Node.TEXT_NODE))
+  .filter(part => {
+    const range = document.createRange();
+    range.selectNodeContents(part);
+    return range.getClientRects().length > 1;
+  }).map(part => part.data)"""
+
+# Cells of the usage table that name a conversation: all of one leads there.
+OUT_OF_REACH = """() => {
+  const cells = [...document.querySelectorAll(".figures th:has(a)")];
+  if (!cells.length) return ["no conversation"];
+  return cells.filter(cell => {
+    cell.scrollIntoView({ block: "center" });
+    const { left, top, width, height } = cell.getBoundingClientRect();
+    const corners = [[left + 2, top + 2], [left + width - 2, top + height - 2]];
+    return height < 24 || !corners.every(([x, y]) => document.elementFromPoint(x, y).closest("a"));
+  }).map(cell => cell.outerHTML);
+}"""
+
 
 async def fits(page: Page) -> None:
     assert await page.evaluate(SIDEWAYS) == [], page.url
@@ -78,6 +99,13 @@ async def test_every_page_fits_every_window(
     paths += ["/conversations/nothing", "/presets", "/billing", "/account/instructions"]
     paths += ["/account/keys", "/account/files", "/account/deletion"]
     await _fit_at_every_size(page, site, paths)
+    await page.goto(site.base + "/account/keys")
+    for width, height in SIZES:
+        await page.set_viewport_size({"width": width, "height": height})
+        assert await page.evaluate(BROKEN_HOSTS) == []
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.goto(site.base + "/account/usage")
+    assert await page.evaluate(OUT_OF_REACH) == []
     stranger = await (await window(reduced_motion="reduce")).new_page()
     await _fit_at_every_size(stranger, site, ["/", "/login", "/register"])
 

@@ -44,6 +44,15 @@ async def test_signs_mean_themselves(site: Site, ada: Person, sign: str) -> None
     assert found == [ids[1]]
 
 
+@pytest.mark.parametrize("q", ["água", "ÁGUA", "čeština", "ПОГОДА", "日本"])
+async def test_capitals_are_no_matter_in_any_script(site: Site, ada: Person, q: str) -> None:
+    ids = await add_talks(site, ada, 2)
+    title = "Água fria, ČEŠTINA, погода, 日本語"
+    await change(site, "UPDATE conversations SET title = :t WHERE id = :id", t=title, id=ids[0])
+
+    assert shown(await ada.get("/conversations", params={"q": q})) == [ids[0]]
+
+
 async def test_archived_ones_are_found(site: Site, ada: Person) -> None:
     ids = await add_talks(site, ada, 2, "Needle")
     await change(site, "UPDATE conversations SET archived = 1 WHERE id = :id", id=ids[0])

@@ -73,6 +73,19 @@ async def test_a_refused_page_gives_back_what_was_typed(ada: Person) -> None:
     assert refused.one("textarea").text.strip("\n").replace("\r\n", "\n") == typed
 
 
+async def test_the_address_of_a_refused_message_leads_back_to_its_conversation(ada: Person) -> None:
+    """Without scripts: whoever asks for it again, or comes back to it, is not lost."""
+    sent = await ada.send("Hello")
+    await ada.watched(reply_of(sent))
+    place = f"{ada.base}/conversations/{conversation_of(sent)}"
+
+    refused = await ada.post(f"{place}/messages", {"text": ""})
+    again = await ada.get(refused.url)
+
+    assert (refused.status, refused.url) == (422, f"{place}/messages")
+    assert (again.status, again.url) == (200, place)
+
+
 async def test_an_error_page_gives_back_what_a_form_with_files_held(ada: Person) -> None:
     body = form([("a.txt", b"alpha")], text="Two hours of work", model="openai/tiny", key="k")
     gone = await post(ada, f"/conversations/{'0' * 32}/messages", body, partial=False)
