@@ -42,17 +42,16 @@ async def state() -> Answer:
 @login_required
 async def checkout() -> Answer:
     wanted = (await request.form).get("plan", "")
-    account_id, found = visitor.account_id(), await access_of(visitor.account_id())
-    plan = _plan(wanted, found)
-    sold = selling()
+    account_id, sold = visitor.account_id(), selling()
     await _count(account_id)
+    found = await access_of(account_id)
     try:
         if not found.may_buy:
             raise Conflict(
                 "You have a plan already: change it or look after it in the portal.",
                 code="already_subscribed",
             )
-        url = await _checkout(sold).begin(account_id, plan, now())
+        url = await _checkout(sold).begin(account_id, _plan(wanted, found), now())
     except Conflict as error:
         sold.worker.wake()
         refused = {"message": sentence(error), "code": error.code}

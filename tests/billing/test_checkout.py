@@ -29,10 +29,11 @@ async def test_who_pays_has_the_plan(shop: Shop, ada: Person) -> None:
     assert await shop.deliveries(ada, "checkout.session.completed") == [("queued", 1)]
 
     sessions = await shop.stripe.calls("POST /v1/checkout")
-    refused = await ada.post("/billing/checkout", {"plan": "pro"}, allow_redirects=False)
-    assert refused.status == 409
-    assert refused.one("[data-code=already_subscribed]")
-    assert offers(refused) == {"portal"}
+    for form in ({"plan": "pro"}, {}, {"plan": "no such plan"}):
+        refused = await ada.post("/billing/checkout", form, allow_redirects=False)
+        assert refused.status == 409, form
+        assert refused.one("[data-code=already_subscribed]")
+        assert offers(refused) == {"portal"}
     assert await shop.stripe.calls("POST /v1/checkout") == sessions
 
 
