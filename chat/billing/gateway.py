@@ -19,6 +19,7 @@ LONGEST_LIST = 200  # subscriptions of one customer that are looked at
 INVOICES = 24
 
 _AWAY = (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError)
+_BARRED = (stripe.AuthenticationError, stripe.PermissionError)
 _MISSING = "resource_missing"
 
 
@@ -35,6 +36,10 @@ class Refused(Exception):
 
 class Missing(Refused):
     """What was asked for is not there (any more)."""
+
+
+class Barred(Refused):
+    """The key is none, or may not ask for this."""
 
 
 class Gateway:
@@ -170,6 +175,8 @@ async def _said() -> AsyncIterator[None]:
         raise away() from error
     except stripe.StripeError as error:
         code = str(error.code or type(error).__name__)
+        if isinstance(error, _BARRED):
+            raise Barred(code) from error
         raise (Missing if code == _MISSING else Refused)(code) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise away() from error

@@ -72,6 +72,24 @@ async def test_while_stripe_is_away_events_are_taken_and_read_afterwards(
     await becomes(ada, "ended", "free", within=30)
 
 
+@pytest.mark.parametrize(
+    ("how", "only"), [("error", "GET /v1/invoices"), ("silent", "GET /v1/customers")]
+)
+async def test_a_plan_does_not_hang_on_what_is_only_shown(
+    shop: Shop, ada: Person, how: str, only: str
+) -> None:
+    paid = await shop.stripe.pay(await upgrade(ada))
+    await shop.stripe.away(how, only=only)
+    await ada.get(paid.to)
+
+    page = await becomes(ada, "active", "pro")
+    assert not page.html.select(".invoices")
+
+    await shop.stripe.back()
+    await shop.quiet(ada)
+    assert "$19.00" in (await ada.get("/billing")).words(".invoices")
+
+
 async def test_a_reading_that_is_cut_short_at_any_moment_leaves_no_lease(
     shop: Shop, ada: Person
 ) -> None:
