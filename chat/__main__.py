@@ -107,7 +107,7 @@ def copy_database(settings: Settings, options: argparse.Namespace) -> int:
 
 def check(settings: Settings, _: argparse.Namespace) -> int:
     """Mistakes in the settings have ended the program before; those in their files do now."""
-    from chat.billing.plans import said
+    from chat.billing.declaring import said
 
     said(settings)
     print(f"The settings are in order. Prosa will be on {settings.public_url}.")

@@ -12,7 +12,7 @@ from chat.billing.parts import Selling, access_of, better, current_plans, curren
 from chat.billing.plans import Plan
 from chat.billing.repository import BillingRepository
 from chat.billing.showing import LAST_LOOK, shown
-from chat.errors import Conflict, Invalid
+from chat.errors import Conflict, Invalid, Unavailable
 from chat.web.current import current_db, current_settings, now
 from chat.web.failures import sentence
 from chat.web.hypermedia import Answer, elsewhere, page
@@ -46,6 +46,10 @@ async def checkout() -> Answer:
     await _count(account_id)
     found = await access_of(account_id)
     try:
+        if found.may_buy and current_plans().mistakes:
+            raise Unavailable(
+                "Billing is not available at the moment.", code="busy", retry_after=60
+            )
         if not found.may_buy:
             raise Conflict(
                 "You have a plan already: change it or look after it in the portal.",
