@@ -190,3 +190,16 @@ async def test_another_s_session_is_nothing(
     assert await shop.customer(ada) in str(call["body"])
     asked = await nobody.get(paid.to, allow_redirects=False)
     assert asked.headers["Location"].startswith("/login?next=/billing/return")
+
+
+async def test_what_the_portal_is_not_set_up_for_leads_to_its_first_page(
+    shop: Shop, ada: Person
+) -> None:
+    await shop.buy(ada)
+    form = {"flow": "subscription_update"}  # which a new Stripe account's portal does not have
+
+    sent = await ada.post("/billing/portal", form, allow_redirects=False)
+
+    assert sent.status == 303
+    assert sent.headers["Location"].startswith(f"{shop.stripe.base}/p/session/")
+    assert len(await shop.stripe.calls("POST /v1/billing_portal/sessions")) == 2
