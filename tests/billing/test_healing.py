@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.billing import syncing
+from chat.billing import syncing, worker
 from chat.web.current import system_clock
 from tests.billing.conftest import Shop, becomes, selling, shown, upgrade
 from tests.databases import Installer
@@ -70,6 +70,23 @@ async def test_while_stripe_is_away_events_are_taken_and_read_afterwards(
     await shop.stripe.back()
 
     await becomes(ada, "ended", "free", within=30)
+
+
+async def test_what_is_never_delivered_is_found_between_the_long_readings(
+    shop: Shop, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An outage nobody noticed: nothing was to be asked, and Stripe could not tell."""
+    within = worker.GLANCE_EVERY + worker.AGAIN / 2 + 1_000 * worker.LOOK_EVERY
+    assert within < 30_000, "the contract's time"
+    await shop.buy(ada)
+    await shop.quiet(ada)
+    await shop.stripe.deliver("drop")
+    await change(shop.site, "UPDATE billing_cursor SET next_at = 0")
+    monkeypatch.setattr(worker, "GLANCE_EVERY", 500)
+    await asyncio.sleep(worker.LOOK_EVERY)  # the long reading is over
+    await shop.stripe.cancel(await shop.subscription(ada))
+
+    await becomes(ada, "ended", "free")
 
 
 @pytest.mark.parametrize(
