@@ -14,6 +14,7 @@ from chat.providers.guide import MODEL as GUIDE
 from chat.providers.offer import Offer
 from chat.providers.tables import Entry, Table
 from chat.settings import BadSettings, Settings
+from chat.web.i18n import N_
 
 MOST = 10**15
 SHORTEST_WINDOW, LONGEST_WINDOW = 1, 366 * 24 * 60 * 60  # seconds
@@ -47,14 +48,14 @@ class Plan:
 
 
 LIMITS = "messages output_tokens parallel upload_bytes upload_files stored_bytes".split()
-UNLIMITED = Plan("free", "Free")
+UNLIMITED = Plan("free", N_("Free"))
 BUILT_IN = (
     Plan(
-        "free", "Free", messages=20, output_tokens=50_000, parallel=1,
+        "free", N_("Free"), messages=20, output_tokens=50_000, parallel=1,
         upload_bytes=5_000_000, upload_files=5, stored_bytes=100_000_000,
     ),
     Plan(
-        "pro", "Pro", window="period", messages=1_500, output_tokens=5_000_000, parallel=4,
+        "pro", N_("Pro"), window="period", messages=1_500, output_tokens=5_000_000, parallel=4,
         upload_bytes=50_000_000, upload_files=20, stored_bytes=5_000_000_000,
     ),
 )  # fmt: skip

@@ -19,7 +19,7 @@ from chat.instructions.domain import Preset
 from chat.keys import own
 from chat.providers.domain import Model
 from chat.web.current import current_db, now
-from chat.web.i18n import gettext
+from chat.web.i18n import gettext, ngettext
 
 
 def conversations() -> ConversationRepository:
@@ -66,8 +66,10 @@ def _too_much(path: list[Message], model: Model) -> str:
     first = part(path, model, current_measures().of(model)).first
     if not first:
         return ""
-    return gettext(
+    return ngettext(
+        "%(model)s cannot read all of this: the first message will not be sent to it.",
         "%(model)s cannot read all of this: the first %(count)s messages will not be sent to it.",
+        first,
         model=gettext(model.name),
         count=first,
     )
