@@ -195,3 +195,8 @@ async def test_without_stripe_there_is_nothing(site: Site, people: Callable[...,
     assert (await person.post("/billing/checkout", {"plan": "pro"})).status == 409
     assert (await person.post("/billing/portal")).status == 409
     assert (await person.get("/billing/return?session_id=cs_1")).status == 200
+    await change(site, "UPDATE accounts SET role = 'admin' WHERE email = :e", e=person.email)
+    page = await person.get("/admin/billing")
+    assert not page.html.select("form[action='/admin/billing/grants']"), "it would change nothing"
+    given = {"email": person.email, "plan": "free"}
+    assert (await person.post("/admin/billing/grants", given)).status == 409
