@@ -12,6 +12,7 @@ from chat import log
 from chat.settings import BadSettings, Settings, environment, read
 
 LONGEST_BODY = 1024 * 1024  # bytes
+LONGEST_EVENT = 512 * 1024  # of Stripe's
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,10 +45,15 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
     wall = guarded(
         app,
         settings,
-        body_limit=lambda path: LONGEST_BODY,
+        body_limit=body_limit,
         file_limit=file_limit(settings, app.extensions["plans"]),
     )
     return run(wall, settings, draining=lambda: drain(app))
+
+
+def body_limit(path: str) -> int:
+    """Bytes of a body without files: the wall hears out whoever sends more, so that it is told."""
+    return LONGEST_EVENT if path == "/api/stripe/webhook" else LONGEST_BODY
 
 
 def migrate(settings: Settings, _: argparse.Namespace) -> int:
@@ -107,7 +113,7 @@ def copy_database(settings: Settings, options: argparse.Namespace) -> int:
 
 def check(settings: Settings, _: argparse.Namespace) -> int:
     """Mistakes in the settings have ended the program before; those in their files do now."""
-    from chat.billing.plans import said
+    from chat.billing.declaring import said
 
     said(settings)
     print(f"The settings are in order. Prosa will be on {settings.public_url}.")

@@ -19,8 +19,8 @@ from chat.attachments.keeping import Files
 from chat.attachments.opening import open_store, temporary
 from chat.billing import allowance, banner, current, refused
 from chat.billing import routes as billing
+from chat.billing.declaring import begun_with
 from chat.billing.parts import Selling
-from chat.billing.plans import said
 from chat.conversations import instructing, presets
 from chat.conversations import routes as conversations
 from chat.conversations.measures import Measures
@@ -56,7 +56,9 @@ log = logging.getLogger(__name__)
 
 def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
     """The app of these settings; its database is opened when it starts to serve."""
-    models, plans = said(settings)
+    models, plans = begun_with(settings)
+    for line in plans.mistakes:
+        log.error("%s Nothing is sold until that is mended.", line)
     app = Quart("chat", template_folder=None, static_folder=None)
     app.request_class = Request
     app.url_map.merge_slashes = False  # else Werkzeug redirects to where the request's Host says

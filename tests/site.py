@@ -10,7 +10,7 @@ from typing import Any
 from hypercorn.asyncio import serve
 from quart import Quart
 
-from chat.__main__ import LONGEST_BODY
+from chat.__main__ import body_limit
 from chat.app import create_app, drain
 from chat.attachments.intake import file_limit
 from chat.db.database import Database
@@ -52,7 +52,7 @@ async def running(
     wall = guarded(
         app,
         settings,
-        body_limit=lambda path: LONGEST_BODY,
+        body_limit=body_limit,
         file_limit=file_limit(settings, app.extensions["plans"]),
     )
     leave, ready = asyncio.Event(), asyncio.Event()

@@ -8,7 +8,7 @@ from quart import Blueprint, Response, redirect, request, url_for
 from chat.admin.access import admin_required
 from chat.admin.repository import BillingOverview
 from chat.billing.access import DAY
-from chat.billing.parts import current_plans, current_selling
+from chat.billing.parts import current_plans, current_selling, selling
 from chat.errors import Invalid
 from chat.web.current import current_db, current_settings, now
 from chat.web.failures import sentence
@@ -57,6 +57,7 @@ async def notices() -> Answer:
 @blueprint.post("/grants")
 @admin_required
 async def grants() -> Answer:
+    selling()  # without it everybody has the default plan
     form = await request.form
     try:
         plan = form.get("plan", "")

@@ -18,6 +18,7 @@ from chat.providers.domain import Model
 
 SQL = load_queries("allowance")
 MESSAGES, TOKENS, PARALLEL = "messages", "output_tokens", "parallel"
+STORED = "stored_bytes"
 USUAL = 4_096  # tokens that are reserved for an answer; a longer one is counted when it ends
 NO_LIMIT = 2**62
 LEFT_OVER = 15 * 60 * 1_000  # ms after which a reservation without a reply is settled
@@ -140,6 +141,14 @@ async def meters(db: Statements, account_id: str, access: Access, now: int) -> l
         running = await db.value(SQL["running"], account_id=account_id)
         found.append(Meter(PARALLEL, int(running), access.plan.parallel))
     return found
+
+
+async def stored(db: Statements, account_id: str, access: Access) -> list[Meter]:
+    """Bytes of the account's files, where the plan has a limit of them."""
+    if access.plan.stored_bytes is None:
+        return []
+    used = await db.value(SQL["stored"], account_id=account_id)
+    return [Meter(STORED, int(used), access.plan.stored_bytes)]
 
 
 def estimate(model: Model) -> int:

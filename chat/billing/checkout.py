@@ -43,7 +43,12 @@ class Checkout:
             "return_url": f"{self._base}/billing/return",
         }
         async with _bounded():
-            return await self._gateway.portal({**wanted, "flow_data": flow} if flow else wanted)
+            if flow:
+                try:
+                    return await self._gateway.portal({**wanted, "flow_data": flow})
+                except Refused as error:  # the portal's own settings say what it can do
+                    log.warning("the portal has no %s: %s", flow["type"], error.reason)
+            return await self._gateway.portal(wanted)
 
     async def _customer(self, account_id: str, now: int) -> Account:
         """The account with its customer, made and bound before anything can be paid."""

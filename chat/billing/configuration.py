@@ -1,11 +1,14 @@
 """Whether Stripe knows what this installation sells: asked in the background, said in words."""
 
+import logging
 from dataclasses import dataclass, field
 
-from chat.billing.gateway import Gateway, Missing, Refused
+from chat.billing.gateway import Barred, Gateway, Missing, Refused
 from chat.billing.plans import Plan, Plans
 from chat.billing.stripe_objects import Price
 from chat.web.i18n import N_
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -33,8 +36,10 @@ class Configuration:
                     problems[price_id] = wrong
             except Missing:
                 problems[price_id] = UNKNOWN
-            except Refused:
+            except Barred:
                 problems[price_id] = REFUSED
+            except Refused as error:  # nothing is known, also nothing bad: a checkout would say so
+                log.warning("Stripe does not tell about %s: %s", price_id, error.reason)
         self.prices, self.problems, self.checked = found, problems, True
 
 

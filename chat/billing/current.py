@@ -66,7 +66,8 @@ async def meters(account_id: str) -> list[Meter]:
     """Everything that the account's plan counts."""
     db = current_db()
     found = await access(db, account_id, now(), current_plans())
-    return await allowance.meters(db, account_id, found, now())
+    counted = await allowance.meters(db, account_id, found, now())
+    return [*counted, *await allowance.stored(db, account_id, found)]
 
 
 async def upload_limits(account_id: str) -> tuple[int | None, int | None, int | None]:

@@ -19,6 +19,7 @@ LONGEST_LIST = 200  # subscriptions of one customer that are looked at
 INVOICES = 24
 
 _AWAY = (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError)
+_BARRED = (stripe.AuthenticationError, stripe.PermissionError)
 _MISSING = "resource_missing"
 
 
@@ -35,6 +36,10 @@ class Refused(Exception):
 
 class Missing(Refused):
     """What was asked for is not there (any more)."""
+
+
+class Barred(Refused):
+    """The key is none, or may not ask for this."""
 
 
 class Gateway:
@@ -73,12 +78,12 @@ class Gateway:
             made = await self._stripe.checkout.sessions.create_async(
                 params, {"idempotency_key": key}
             )
-            return Session(made.id, made.status or "open", made.url or "")
+            return stripe_objects.session(made.to_dict())
 
     async def checkout(self, session_id: str) -> Session:
         async with _said():
             found = await self._stripe.checkout.sessions.retrieve_async(session_id)
-            return Session(found.id, found.status or "open", found.url or "")
+            return stripe_objects.session(found.to_dict())
 
     async def expire_checkout(self, session_id: str) -> None:
         async with _said():
@@ -119,9 +124,16 @@ class Gateway:
 
     async def invoices(self, customer: str) -> list[Invoice]:
         """The newest ones."""
+        made = []
         async with _said():
-            page = await self._stripe.invoices.list_async({"customer": customer, "limit": INVOICES})
-            return [stripe_objects.invoice(each.to_dict()) for each in page.data]
+            pages = await self._stripe.invoices.list_async(
+                {"customer": customer, "limit": INVOICES}
+            )
+            async for each in pages.auto_paging_iter():
+                made.append(stripe_objects.invoice(each.to_dict()))
+                if len(made) == INVOICES:
+                    break
+        return made
 
     async def events(self, since: int, types: list[str]) -> list[Event]:
         """What happened since then (seconds), the newest first."""
@@ -144,12 +156,13 @@ class Gateway:
         """(whether all of it was refunded, the customer or '')."""
         async with _said():
             found = await self._stripe.charges.retrieve_async(charge_id)
-            return bool(found.refunded), stripe_objects.customer_of(found.to_dict())
+            charge = found.to_dict()
+            return bool(charge.get("refunded")), stripe_objects.customer_of(charge)
 
     async def price(self, price_id: str) -> Price:
         async with _said():
             found = await self._stripe.prices.retrieve_async(price_id)
-            return stripe_objects.price(found.to_dict())
+            return stripe_objects.price(found.to_dict(), self.live)
 
 
 @asynccontextmanager
@@ -162,6 +175,8 @@ async def _said() -> AsyncIterator[None]:
         raise away() from error
     except stripe.StripeError as error:
         code = str(error.code or type(error).__name__)
+        if isinstance(error, _BARRED):
+            raise Barred(code) from error
         raise (Missing if code == _MISSING else Refused)(code) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise away() from error

@@ -27,9 +27,11 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Stripe's answer. `gen`: what was asked for before it; `checkouts`: attempt id to status."""
+    """Stripe's answer. `gen`: what was asked for before it, None while there is more to read;
+    `checkouts`: attempt id to status.
+    """
 
-    gen: int
+    gen: int | None
     customer: str
     subscriptions: Sequence[Mirror]
     invoices: Sequence[Invoice]
@@ -75,10 +77,12 @@ class Mirroring:
 
     async def _fence(self, tx: Transaction, lease: Lease, reading: Reading, now: int) -> None:
         tried = any(each.trial_end is not None for each in reading.subscriptions)
-        held = await tx.run(
-            SQL["finish"], account_id=lease.account_id, token=lease.token, gen=reading.gen,
-            now=now, trial_used_at=now if tried else None,
-        )  # fmt: skip
+        mine = {"account_id": lease.account_id, "token": lease.token}
+        trial: dict[str, int | None] = {"trial_used_at": now if tried else None}
+        if reading.gen is None:
+            held = await tx.run(SQL["begin_reading"], **mine, **trial)
+        else:
+            held = await tx.run(SQL["finish"], **mine, **trial, gen=reading.gen, now=now)
         if not held:
             raise TakenOver
 

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
-from chat.providers.declared import Declared, declared
 from chat.providers.domain import Model
 from chat.providers.guide import MODEL as GUIDE
 from chat.providers.offer import Offer
 from chat.providers.tables import Entry, Table
 from chat.settings import BadSettings, Settings
+from chat.web.i18n import N_
 
 MOST = 10**15
-SHORTEST_WINDOW, LONGEST_WINDOW = 60, 366 * 24 * 60 * 60  # seconds
+SHORTEST_WINDOW, LONGEST_WINDOW = 1, 366 * 24 * 60 * 60  # seconds
 LONGEST_PATTERN = 200
 GRACE = 7  # days
 _KEY = re.compile("[a-z0-9][a-z0-9_-]{0,39}")
@@ -46,14 +47,15 @@ class Plan:
     promotion_codes: bool = False
 
 
-UNLIMITED = Plan("free", "Free")
+LIMITS = "messages output_tokens parallel upload_bytes upload_files stored_bytes".split()
+UNLIMITED = Plan("free", N_("Free"))
 BUILT_IN = (
     Plan(
-        "free", "Free", messages=20, output_tokens=50_000, parallel=1,
+        "free", N_("Free"), messages=20, output_tokens=50_000, parallel=1,
         upload_bytes=5_000_000, upload_files=5, stored_bytes=100_000_000,
     ),
     Plan(
-        "pro", "Pro", window="period", messages=1_500, output_tokens=5_000_000, parallel=4,
+        "pro", N_("Pro"), window="period", messages=1_500, output_tokens=5_000_000, parallel=4,
         upload_bytes=50_000_000, upload_files=20, stored_bytes=5_000_000_000,
     ),
 )  # fmt: skip
@@ -63,13 +65,14 @@ BUILT_IN = (
 class Plans:
     """Never changed. `default`: everybody's without a subscription. `grace_days`: how long a plan
     outlives its first failed payment. `by_key`: the default first, then in the file's order, which
-    is from the least to the most.
+    is from the least to the most. `mistakes`: lines about the file; nothing is sold until then.
     """
 
     default: Plan = UNLIMITED
     grace_days: int = GRACE
     by_key: Mapping[str, Plan] = field(default_factory=lambda: {UNLIMITED.key: UNLIMITED})
     by_price: Mapping[str, Plan] = field(default_factory=dict)
+    mistakes: tuple[str, ...] = ()
 
     def allows(self, plan: Plan, model: Model) -> bool:
         """Its patterns hold the model, and it is not below the one that the models file names.
@@ -80,6 +83,8 @@ class Plans:
             return True
         if self._rank(plan.key) < self._rank(model.plan):
             return False
+        if self.mistakes and model.plan and model.plan not in self.by_key:
+            return False  # of a plan that could not be read
         return any(
             fnmatchcase(name, pattern)
             for pattern in plan.models
@@ -113,54 +118,27 @@ def plans(settings: Settings) -> Plans:
 
     BadSettings with a line for each mistake.
     """
-    path = settings.plans_file
+    found = readable(settings)
+    if found.mistakes:
+        raise BadSettings(list(found.mistakes))
+    return found
+
+
+def readable(settings: Settings) -> Plans:
+    """The same as far as it can be read: what cannot is as little as the built-in free plan has."""
+    path, sells = settings.plans_file, _sells(settings)
     if path is None:
-        made = _priced(BUILT_IN, settings) if _sells(settings) else (UNLIMITED,)
-        return _plans(made[0], GRACE, made, sells=_sells(settings))
+        made = _priced(BUILT_IN, settings) if sells else (UNLIMITED,)
+        return _plans(made[0], GRACE, made, sells=sells)
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except (OSError, ValueError, RecursionError) as error:
-        raise BadSettings([f"PLANS_FILE {path} cannot be read: {error}."]) from error
+        made = _priced(BUILT_IN, settings)
+        line = f"PLANS_FILE {path} cannot be read: {error}."
+        return replace(_plans(made[0], GRACE, made, sells=sells), mistakes=(line,))
     reader = _Reader(path, settings)
     made_of_it = reader.all(found)
-    if reader.mistakes:
-        raise BadSettings(reader.mistakes)
-    return made_of_it
-
-
-def said(settings: Settings) -> tuple[Declared, Plans]:
-    """What both files say; BadSettings with all mistakes of both."""
-    lines: list[str] = []
-    models, found = Declared(), Plans()
-    try:
-        models = declared(settings)
-    except BadSettings as error:
-        lines += error.lines
-    try:
-        found = plans(settings)
-        check_models(found, models, settings)
-    except BadSettings as error:
-        lines += error.lines
-    if lines:
-        raise BadSettings(lines)
-    return models, found
-
-
-def check_models(found: Plans, models: Declared, settings: Settings) -> None:
-    """BadSettings where the models file names a plan that there is not.
-
-    Without plans it may name any: nothing asks for it then.
-    """
-    if settings.plans_file is None and not _sells(settings):
-        return
-    known = ", ".join(found.by_key)
-    lines = [
-        f'{settings.models_file}: [models."{model_id}"] plan must be one of {known}, not {name!r}.'
-        for model_id, model in models.models.items()
-        if (name := model.said.get("plan", "")) and name not in found.by_key
-    ]
-    if lines:
-        raise BadSettings(lines)
+    return replace(made_of_it, mistakes=tuple(reader.mistakes))
 
 
 class _Reader:
@@ -178,16 +156,18 @@ class _Reader:
         top.nothing_else()
         self._check_default(default, made)
         made.sort(key=lambda plan: plan.key != default)
+        if default not in [plan.key for plan in made]:
+            made = [BUILT_IN[0], *(plan for plan in made if plan.key != BUILT_IN[0].key)]
         priced = _priced(made, self._settings)
         self._check_prices(priced)
-        first = next((plan for plan in priced if plan.key == default), UNLIMITED)
         sells = _sells(self._settings)
-        return _plans(first, GRACE if grace is None else grace, priced, sells=sells)
+        return _plans(priced[0], GRACE if grace is None else grace, priced, sells=sells)
 
     def mistake(self, where: str, sentence: str) -> None:
         self.mistakes.append(f"{self._path}: {where and f'[{where}] '}{sentence}")
 
     def _plan(self, key: str, entry: Entry) -> Plan:
+        before = len(self.mistakes)
         if not _KEY.fullmatch(key):
             entry.mistake(
                 "must be called by small letters, digits, hyphens and underscores, 40 at most."
@@ -208,7 +188,7 @@ class _Reader:
             promotion_codes=entry.flag("promotion_codes", False) is True,
         )
         entry.nothing_else()
-        return made
+        return made if len(self.mistakes) == before else _careful(made)
 
     def _price(self, entry: Entry) -> str:
         price = entry.text("price")
@@ -234,6 +214,13 @@ class _Reader:
                 prices[plan.price] = plan.key
         if _sells(self._settings) and not prices and not self.mistakes:
             self.mistake("", "there must be a plan behind the default one, to be sold.")
+
+
+def _careful(plan: Plan) -> Plan:
+    """A limit that was misspelt must not become none."""
+    least = BUILT_IN[0]
+    gaps: dict[str, Any] = {n: getattr(least, n) for n in LIMITS if getattr(plan, n) is None}
+    return replace(plan, **gaps)
 
 
 def _sells(settings: Settings) -> bool:

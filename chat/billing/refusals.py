@@ -18,10 +18,14 @@ SPENT = {
     ),
     "parallel": N_("Your plan writes %(limit)s answers at once. Wait for one to end."),
 }
+# Where the limit is one, or none.
+SPENT_ONE = N_("You have used the one message of your plan. It renews on %(until)s (UTC).")
+NO_MESSAGES = N_("Your plan holds no messages.")
 TOO_FEW = N_(
     "That takes %(count)s messages, and your plan has %(left)s left. They renew on %(until)s (UTC)."
 )
 NEVER = N_("Your plan writes %(limit)s answers at once, and that takes %(count)s.")
+NEVER_TWO = N_("Your plan writes one answer at a time, and that takes %(count)s.")
 ONE = N_("Your plan writes one answer at a time. Wait for it to end.")
 LOCKED = N_("%(model)s is not part of your plan. %(plan)s has it.")
 NOWHERE = N_("%(model)s is not part of your plan.")
@@ -29,6 +33,7 @@ LABELS = {
     "messages": N_("Messages"),
     "output_tokens": N_("Tokens of answers"),
     "parallel": N_("Answers at once"),
+    "stored_bytes": N_("Files"),
 }
 SOON = 5  # seconds after which another answer may have ended
 
@@ -108,9 +113,13 @@ class Shortage:
 
 def _spent(meter: Meter, wanted: int) -> str:
     if meter.key == "parallel" and wanted > (meter.limit or 0):
-        return NEVER
+        return NEVER_TWO if meter.limit == 1 else NEVER
     if meter.key == "parallel" and meter.limit == 1:
         return ONE
     if meter.key == "messages" and wanted > 1 and meter.left:
         return TOO_FEW
+    if meter.key == "messages" and not meter.limit:
+        return NO_MESSAGES
+    if meter.key == "messages" and meter.limit == 1:
+        return SPENT_ONE
     return SPENT[meter.key]

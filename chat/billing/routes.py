@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from quart import Blueprint, redirect, request, url_for
+from quart import Blueprint, Response, redirect, request, url_for
 from quart_auth import login_required
 
 from chat.accounts import visitor
@@ -12,10 +12,11 @@ from chat.billing.parts import Selling, access_of, better, current_plans, curren
 from chat.billing.plans import Plan
 from chat.billing.repository import BillingRepository
 from chat.billing.showing import LAST_LOOK, shown
-from chat.errors import Conflict, Invalid
+from chat.errors import Conflict, Invalid, Unavailable
 from chat.web.current import current_db, current_settings, now
 from chat.web.failures import sentence
 from chat.web.hypermedia import Answer, elsewhere, page
+from chat.web.origin import leading_out
 
 if TYPE_CHECKING:
     from chat.billing.checkout import Checkout
@@ -28,7 +29,7 @@ FLOWS = ("payment_method_update", "subscription_update", "subscription_cancel")
 @blueprint.get("")
 @login_required
 async def show() -> Answer:
-    return await page("billing/show.html", billing=await shown(_look()))
+    return await _page(billing=await shown(_look()))
 
 
 @blueprint.get("/state")
@@ -42,21 +43,24 @@ async def state() -> Answer:
 @login_required
 async def checkout() -> Answer:
     wanted = (await request.form).get("plan", "")
-    account_id, found = visitor.account_id(), await access_of(visitor.account_id())
-    plan = _plan(wanted, found)
-    sold = selling()
+    account_id, sold = visitor.account_id(), selling()
     await _count(account_id)
+    found = await access_of(account_id)
     try:
+        if found.may_buy and current_plans().mistakes:
+            raise Unavailable(
+                "Billing is not available at the moment.", code="busy", retry_after=60
+            )
         if not found.may_buy:
             raise Conflict(
                 "You have a plan already: change it or look after it in the portal.",
                 code="already_subscribed",
             )
-        url = await _checkout(sold).begin(account_id, plan, now())
+        url = await _checkout(sold).begin(account_id, _plan(wanted, found), now())
     except Conflict as error:
         sold.worker.wake()
         refused = {"message": sentence(error), "code": error.code}
-        return await page("billing/show.html", 409, billing=await shown(0), refused=refused)
+        return await _page(409, billing=await shown(0), refused=refused)
     return elsewhere(url)
 
 
@@ -91,6 +95,14 @@ async def portal() -> Answer:
     subscription = (await access_of(account_id)).subscription
     url = await _checkout(sold).portal(account.customer, _flow(flow, subscription))
     return elsewhere(url)
+
+
+async def _page(status: int = 200, **context: object) -> Response:
+    answer = await page("billing/show.html", status, **context)
+    if current_selling():
+        test = bool(current_settings().stripe_api_base)
+        answer.headers["Content-Security-Policy"] = leading_out(test)
+    return answer
 
 
 def _flow(flow: str, subscription: str) -> dict[str, Any] | None:

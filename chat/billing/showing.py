@@ -41,6 +41,7 @@ class Shown:
     price: str
     offers: Sequence[Offer]
     invoices: Sequence[InvoiceLine]
+    broken: bool = False  # the operator's file has mistakes
     changes: bool = False  # there are other plans to change to
     meters: Sequence[Meter] = ()
 
@@ -72,12 +73,13 @@ async def _plan(look: int) -> Shown:
         price=_price(row["amount"], row["currency"], row["interval_unit"]) if row else "",
         offers=_offers(found, trial=not (account and account.trial_used)),
         invoices=await rows.invoices(account_id) if account else (),
+        broken=bool(current_plans().mistakes),
         changes=len(current_plans().by_price) > 1,
     )
 
 
 def _offers(found: Access, *, trial: bool) -> list[Offer]:
-    if not found.may_buy:
+    if not found.may_buy or current_plans().mistakes:
         return []
     sold = current_selling()
     offers = []

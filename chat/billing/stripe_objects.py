@@ -4,9 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 SECOND = 1_000
 LATEST = 2**40  # seconds; beyond it is no date
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _ID = re.compile(r"[\w-]{1,255}", re.ASCII)
 _TYPE = re.compile(r"[a-z0-9_.]{1,100}")
 
@@ -93,17 +95,25 @@ def customer_of(found: Any) -> str:
     return _id(found.get("customer")) if isinstance(found, Mapping) else ""
 
 
+def session(found: Mapping[str, Any]) -> Session:
+    paid = found.get("payment_status") == "paid"
+    status = found.get("status") or ("complete" if paid else "open")
+    return Session(found["id"], status, found.get("url") or "")
+
+
 def subscription(found: Mapping[str, Any]) -> Mirror:
-    items = found["items"]["data"]
+    """Of any of Stripe's versions: since 2025 periods are those of the items."""
+    items = (found.get("items") or {}).get("data") or []
     first = items[0] if items else {}
-    price = first.get("price") or {}
+    prices = [_price_of(item) for item in items]
+    price = prices[0] if prices else {}
     start = first.get("current_period_start") or found.get("current_period_start")
     end = first.get("current_period_end") or found.get("current_period_end")
     cancel = found.get("cancel_at") or (end if found.get("cancel_at_period_end") else None)
     return Mirror(
         id=found["id"],
         status=found["status"],
-        prices=tuple(item["price"]["id"] for item in items),
+        prices=tuple(_id(each) for each in prices),
         period_start=_time(start),
         period_end=_time(end),
         trial_end=_time(found.get("trial_end")),
@@ -111,13 +121,14 @@ def subscription(found: Mapping[str, Any]) -> Mirror:
         ended_at=_time(found.get("ended_at")),
         started_at=_time(found.get("start_date")) or _time(found.get("created")) or 0,
         unpaid_since=_unpaid(found.get("latest_invoice")),
-        amount=price.get("unit_amount"),
+        amount=price.get("unit_amount", price.get("amount")),
         currency=price.get("currency") or "",
-        interval=(price.get("recurring") or {}).get("interval") or "",
+        interval=(price.get("recurring") or price).get("interval") or "",
     )
 
 
 def invoice(found: Mapping[str, Any]) -> Invoice:
+    """Of any of Stripe's versions: since 2025 a subscription is what an invoice's parent names."""
     parent = (found.get("parent") or {}).get("subscription_details") or {}
     return Invoice(
         id=found["id"],
@@ -126,22 +137,29 @@ def invoice(found: Mapping[str, Any]) -> Invoice:
         currency=found.get("currency") or "",
         status=found.get("status") or "",
         url=_web(found.get("hosted_invoice_url")),
-        subscription=_id(parent.get("subscription")),
+        subscription=_id(parent.get("subscription") or found.get("subscription")),
         paid_at=_time((found.get("status_transitions") or {}).get("paid_at")),
     )
 
 
-def price(found: Mapping[str, Any]) -> Price:
+def price(found: Mapping[str, Any], live: bool) -> Price:
+    """`live`: what it is taken for where Stripe does not say it."""
     recurring = found.get("recurring") or {}
     return Price(
         id=found["id"],
-        active=bool(found.get("active")),
-        recurring=bool(recurring),
-        live=bool(found.get("livemode")),
+        active=bool(found.get("active", True)),
+        recurring=bool(recurring) or "recurring" not in found,
+        live=bool(found.get("livemode", live)),
         amount=found.get("unit_amount"),
         currency=found.get("currency") or "",
         interval=recurring.get("interval") or "",
     )
+
+
+def _price_of(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Before there were prices an item had a plan, of the same shape."""
+    found = item.get("price") or item.get("plan") or {}
+    return found if isinstance(found, Mapping) else {"id": found}
 
 
 def _unpaid(found: Any) -> int | None:
@@ -165,5 +183,10 @@ def _time(seconds: Any) -> int | None:
 
 
 def _web(url: Any) -> str:
-    """An address that may stand in a link."""
-    return url if isinstance(url, str) and url.startswith(("https://", "http://127.0.0.1")) else ""
+    """An address that may stand in a link; Stripe's stand-in is on the loopback."""
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+    except ValueError:
+        return ""
+    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    return str(url) if safe and parts.hostname else ""

@@ -6,6 +6,7 @@ import random
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from chat.billing.access import LIVE
 from chat.billing.gateway import Gateway, Missing, Refused
@@ -95,8 +96,11 @@ class Syncing:
             return
         try:
             async with asyncio.timeout(READING):
+                reading = await self._reading(lease.account_id, customer)
+                if reading.subscriptions:  # none may also mean a key of another Stripe account
+                    await self._mirroring.store(lease, reading, self._clock())
                 await self._tell_email(lease, row)
-                reading = await self._reading(lease.account_id, gen, customer)
+                invoices = await self._gateway.invoices(customer)
         except Missing:
             await self._same_account()
             log.warning("a customer is gone at Stripe: the account can buy again")
@@ -104,7 +108,8 @@ class Syncing:
             return
         except TimeoutError as error:
             raise Unavailable("Stripe is too slow.") from error
-        await self._mirroring.store(lease, reading, self._clock())
+        whole = replace(reading, gen=gen, invoices=invoices)
+        await self._mirroring.store(lease, whole, self._clock())
 
     async def _same_account(self) -> None:
         """Another Stripe account's key finds nobody: that must not end what people pay for."""
@@ -129,15 +134,17 @@ class Syncing:
             email=row["wanted_email"],
         )  # fmt: skip
 
-    async def _reading(self, account_id: str, gen: int, customer: str) -> Reading:
-        """Checkouts come first: what one that is complete has made is then in the list."""
+    async def _reading(self, account_id: str, customer: str) -> Reading:
+        """What the plan hangs on; the rest may fail or be slow.
+
+        Checkouts come first: what one that is complete has made is then in the list.
+        """
         rows = await self._db.all(SQL["open_checkout"], account_id=account_id)
         checkouts = {row["attempt_id"]: await self._checkout(row) for row in rows}
         found = await self._gateway.subscriptions(customer)
         if any(each.status in LIVE for each in found):
             checkouts |= await self._close(rows, checkouts)
-        invoices = await self._gateway.invoices(customer)
-        return Reading(gen, customer, found, invoices, checkouts)
+        return Reading(None, customer, found, (), checkouts)
 
     async def _close(self, rows: Sequence[Row], checkouts: dict[str, str]) -> dict[str, str]:
         """A tab that was left open must not sell a second subscription beside one from elsewhere.

@@ -20,8 +20,10 @@ LOOK_EVERY = 2.0  # seconds; what another process was told and could not do is f
 AT_ONCE = 4
 MINUTE = 60_000
 RECONCILE_EVERY = 10 * MINUTE
+GLANCE_EVERY = 20_000  # milliseconds; what was not delivered while Stripe was away is found so
 AGAIN = 10_000  # milliseconds, while Stripe is away
 OVERLAP = 15 * MINUTE  # events come to Stripe's list late
+GLANCE = MINUTE  # the overlap in between
 FIRST = 24 * 60 * MINUTE  # how far back the first reading goes
 REACH = 30 * 24 * 60 * MINUTE  # how far back Stripe's list goes
 KEEP_EVENTS = 90 * 24 * 60 * MINUTE
@@ -43,7 +45,7 @@ class Worker:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._started = False
-        self._check_at = 0
+        self._check_at = self._reconcile_at = 0
 
     def start(self) -> None:
         """Two loops: what has to be asked of Stripe may hang, and accounts do not wait for it."""
@@ -118,11 +120,13 @@ class Worker:
     async def _reconcile(self) -> None:
         """What happened at Stripe and nobody was told of."""
         now = self._clock()
-        taken = await self._db.all(SQL["take_cursor"], due=now, next_at=now + RECONCILE_EVERY)
+        taken = await self._db.all(SQL["take_cursor"], due=now, next_at=now + GLANCE_EVERY)
         if not taken:
             return
+        whole = now >= self._reconcile_at
         try:
-            since = max(taken[0]["events_until"] - OVERLAP, now - REACH) // 1_000
+            overlap = OVERLAP if whole else GLANCE
+            since = max(taken[0]["events_until"] - overlap, now - REACH) // 1_000
             events = await self._gateway.events(since, sorted(WANTED))
         except BaseException:
             await self._db.run(SQL["retry_cursor"], next_at=now + AGAIN)
@@ -132,6 +136,9 @@ class Worker:
             self._bells[0].set()
         newest = min(max((event.created_at for event in events), default=0), now)
         await self._db.run(SQL["move_cursor"], events_until=newest)
+        if not whole:
+            return
+        self._reconcile_at = now + RECONCILE_EVERY
         await self._db.run(SQL["forget_events"], since=now - KEEP_EVENTS)
         times = {"now": now, "recently": now - RECONCILE_EVERY, "yesterday": now - 1_200 * MINUTE}
         await self._db.run(SQL["touch_overdue"], **times, an_hour_ago=now - 60 * MINUTE)

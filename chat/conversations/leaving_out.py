@@ -14,7 +14,7 @@ from chat.conversations.views import conversations
 from chat.instructions.repository import InstructionRepository
 from chat.providers.domain import Model
 from chat.web.current import current_db
-from chat.web.i18n import gettext
+from chat.web.i18n import gettext, ngettext
 
 NEXT = Message("", None, "user", "", "", 0, "", "", "", "")  # the question that is to come
 
@@ -53,8 +53,10 @@ async def _files(
 
 
 def _too_much(model: Model, count: int) -> str:
-    return gettext(
+    return ngettext(
+        "%(model)s cannot read all of this: the first message will not be sent to it.",
         "%(model)s cannot read all of this: the first %(count)s messages will not be sent to it.",
+        count,
         model=gettext(model.name),
         count=count,
     )

@@ -72,6 +72,14 @@ def _beside(row: Row, column: Message | None) -> bool:
 
 
 def _too_many(count: int, limits: Limits) -> OverLimit:
+    if limits.at_once == 1:
+        return OverLimit(
+            "Only one answer at a time is allowed here. Compare fewer models."
+            if count > 1
+            else "Only one answer at a time is allowed here. Wait for it to end.",
+            code="too_many",
+            retry_after=5,
+        )
     if count > max(limits.at_once, 1):  # there is nothing to wait for
         return OverLimit(
             "Only %(limit)s answers at once are allowed here. Compare fewer models.",

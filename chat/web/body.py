@@ -10,7 +10,7 @@ Receive = Callable[[], Awaitable[Message]]
 
 WINDOW = 512 * 1024  # bytes
 _SLOWEST_BODY = 8_000  # bytes per second, beyond the patience that each body has
-_LINGER_SECONDS, _LINGER_BYTES = 2.0, 4_000_000
+_LINGER_SECONDS, _LINGER_BYTES = 2.0, 8_000_000
 
 
 class Refusal(Exception):

@@ -63,7 +63,7 @@ def N_(message: str) -> str:
     return message
 
 
-def ngettext(singular: str, plural: str, count: int, **values: object) -> str:
+def ngettext(singular: str, plural: str, count: int, /, **values: object) -> str:
     form = singular if count == 1 else plural
     return gettext(form, num=count, **values)
 

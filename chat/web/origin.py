@@ -17,9 +17,10 @@ _DEFAULT_PORT = {"http": 80, "https": 443}
 _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "font-src 'self'; connect-src 'self'; manifest-src 'self'; "
-    "form-action 'self' https://checkout.stripe.com https://billing.stripe.com%s; "
+    "form-action 'self' %s; "
     "base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
 )
+_STRIPE = "https://checkout.stripe.com https://billing.stripe.com"
 _POWERS_OFF = (
     "accelerometer autoplay camera clipboard-read display-capture encrypted-media "
     "fullscreen geolocation gyroscope hid idle-detection magnetometer microphone midi payment "
@@ -32,7 +33,7 @@ def security_headers(secure: bool, forms: str = "") -> list[tuple[bytes, bytes]]
 
     `forms`: one more origin that forms may lead to, where Stripe's stand-in is.
     """
-    policy = _CONTENT_SECURITY_POLICY % (forms and f" {forms}")
+    policy = _CONTENT_SECURITY_POLICY % f"{_STRIPE} {forms}".rstrip()
     powers = ", ".join(f"{power}=()" for power in _POWERS_OFF.split())
     headers = [
         (b"content-security-policy", policy.encode()),
@@ -43,6 +44,16 @@ def security_headers(secure: bool, forms: str = "") -> list[tuple[bytes, bytes]]
         (b"permissions-policy", f"{powers}, clipboard-write=(self)".encode()),
     ]
     return [*headers, (b"strict-transport-security", b"max-age=31536000")] if secure else headers
+
+
+def leading_out(test: bool) -> str:
+    """The policy of the page whose forms lead to Stripe's pages.
+
+    Those may be on a domain of the operator's own, which nobody knows before: browsers refuse a
+    form whose answer leads elsewhere. `test`: they are a stand-in's, on the loopback.
+    """
+    loopback = " http://127.0.0.1:* http://localhost:*"
+    return _CONTENT_SECURITY_POLICY % f"https:{loopback if test else ''}"
 
 
 def write_allowed(

@@ -42,6 +42,12 @@ SELECT COUNT(*) AS running
   FROM replies
  WHERE account_id = :account_id AND state IN ('pending', 'streaming');
 
+-- name: stored
+-- Each content once, however often it was sent; as what is taken in is measured.
+SELECT CAST(COALESCE(SUM(f.size), 0) AS INTEGER) AS bytes
+  FROM files f
+ WHERE f.sha256 IN (SELECT file FROM attachments WHERE account_id = :account_id);
+
 -- name: left_over
 -- Reservations that nobody will settle any more: what ends a reply settles it, so these are of
 -- deleted ones.

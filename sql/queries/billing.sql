@@ -105,6 +105,12 @@ UPDATE billing_accounts
    SET lease_token = NULL, lease_until = 0
  WHERE account_id = :account_id AND lease_token = :token;
 
+-- name: begin_reading
+-- The same fence, while something is still to be read.
+UPDATE billing_accounts
+   SET trial_used_at = COALESCE(trial_used_at, :trial_used_at)
+ WHERE account_id = :account_id AND lease_token = :token;
+
 -- name: finish
 -- The fence: whoever took over has another token, and a late writer changes no row.
 UPDATE billing_accounts

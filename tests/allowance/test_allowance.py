@@ -17,6 +17,7 @@ from chat.db.database import Transaction
 from chat.providers.domain import Model
 from tests.allowance.conftest import Books
 from tests.allowance.test_windows import at
+from tests.conftest import ON_SQLITE
 
 TINY = Model("m/tiny", "m", "tiny", max_output=1_000)
 HUGE = Model("m/huge", "m", "huge", max_output=128_000)
@@ -95,12 +96,31 @@ async def test_three_side_by_side_with_two_left_are_refused_as_a_whole(books: Bo
     assert await books.used(account) == {"messages": 5}
 
 
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (0, "Your plan holds no messages."),
+        (1, "You have used the one message of your plan. It renews on"),
+        (2, "You have used the 2 messages of your plan. They renew on"),
+    ],
+)
+async def test_what_ran_out_is_said_in_the_right_number(
+    books: Books, limit: int, said: str
+) -> None:
+    account, found, now = await books.account(), access(messages=limit), at("2026-01-01T12:00")
+    await asked(books, account, found, now, [TINY] * limit)
+
+    assert str(await refused(books, account, found, now, [TINY])).startswith(said)
+
+
 @pytest.mark.parametrize(
     ("limit", "running", "wanted", "said"),
     [
         (1, 1, 1, "Your plan writes one answer at a time. Wait for it to end."),
         (4, 3, 2, "Your plan writes 4 answers at once. Wait for one to end."),
         (2, 0, 3, "Your plan writes 2 answers at once, and that takes 3."),
+        (1, 0, 2, "Your plan writes one answer at a time, and that takes 2."),
         (2, 0, 2, ""),
         (None, 99, 3, ""),
     ],

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from chat.billing.plans import BUILT_IN, Plan, Plans, plans, said
+from chat.billing.declaring import said
+from chat.billing.plans import BUILT_IN, Plan, Plans, plans, readable
 from chat.providers.domain import Model
 from chat.providers.guide import MODEL as GUIDE
 from chat.providers.offer import Group, offer
@@ -114,7 +115,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     prize = "price_1"
     [plans.pro]
     price = "price one"
-    window = 5
+    window = 0
     models = ["", "a b", "[a", 3, "ok-[a-z]*", "x]"]
     [plans.team]
     price = "price_2"
@@ -139,7 +140,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         "[plans.Free] promotion_codes must be true or false, not 1.",
         "[plans.Free] prize is not known here.",
         "[plans.pro] price must be the id of a price at Stripe, such as price_1Abc.",
-        "[plans.pro] window must be a whole number from 60 to 31622400, not 5.",
+        "[plans.pro] window must be a whole number from 1 to 31622400, not 0.",
         "[plans.pro] models holds what is no pattern of a model's name: ''.",
         "[plans.pro] models holds what is no pattern of a model's name: 'a b'.",
         "[plans.pro] models holds what is no pattern of a model's name: '[a'.",
@@ -162,6 +163,27 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
 )
 def test_a_file_without_a_default_plan_is_refused(tmp_path: Path, text: str, line: str) -> None:
     assert line in [each.replace("[plans] free", "plans.free") for each in mistakes(tmp_path, text)]
+
+
+def test_what_cannot_be_read_becomes_no_plan_without_limits(tmp_path: Path) -> None:
+    def found(text: str) -> Plans:
+        (tmp_path / "plans.toml").write_text(text)
+        return readable(read({"PLANS_FILE": str(tmp_path / "plans.toml"), **STRIPE}))
+
+    typed = found(f"{FREE}mesages = 5\nparallel = 2\n[plans.team]\nmessages = -1\n[plans.max]")
+    free, team, most = typed.by_key.values()
+    assert (free.messages, free.parallel) == (20, 2), "misspelt, and careful"
+    assert (team.messages, team.price) == (20, "price_1"), "who has paid still has their plan"
+    assert most.messages is None
+    assert typed.by_price == {"price_1": team}
+    assert len(typed.mistakes) == 2
+
+    for text in ("]", 'default = "gold"\n[plans.pro]\nmodels = ["*/tiny"]'):
+        broken = found(text)
+        assert broken.default == BUILT_IN[0]
+        assert broken.by_price["price_1"].key == "pro"
+        assert broken.mistakes
+        assert not broken.allows(broken.default, model("openai/x", "gold"))
 
 
 def test_with_stripe_there_must_be_something_to_sell(tmp_path: Path) -> None:

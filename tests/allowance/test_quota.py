@@ -227,7 +227,7 @@ async def test_a_new_day_is_a_new_window(
     early = await said(ada, upstream, "Early")
 
     assert late.headers["Retry-After"] == "1"
-    assert "They renew on Jun 2, 2026, 12:00 AM (UTC)." in notice(late).replace("\u202f", " ")
+    assert "It renews on Jun 2, 2026, 12:00 AM (UTC)." in notice(late).replace("\u202f", " ")
     assert early.status == 200
 
 

@@ -1,15 +1,17 @@
 """What whoever runs the installation sees of payments, and can do."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from chat.billing.access import DAY
-from tests.billing.conftest import Shop, becomes, selling, shown
+from tests.billing.conftest import Shop, becomes, offers, selling, shown
 from tests.conftest import ON_SQLITE
 from tests.databases import Installer
 from tests.people import Answer, Person
 from tests.rows import change, until
+from tests.sides import GUIDE
 from tests.stripe.world import StripeAccount
 
 PATH = "/admin/billing"
@@ -116,3 +118,38 @@ async def test_a_broken_configuration_is_said_in_words(
             assert refused.status == 503
             assert (await root.get("/")).status == 200
             await root.close()
+
+
+@ON_SQLITE
+async def test_a_mistake_in_the_plans_ends_the_selling_alone(
+    database: Installer,
+    stripe_account: StripeAccount,
+    people: Callable[..., Person],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    file = tmp_path / "plans.toml"
+    file.write_text('default = "free"\n[plans.free]\nmessages = 1\n[plans.pro]\n')
+    env = {"PLANS_FILE": str(file)}
+    async with selling(database, stripe_account, tmp_path, **env) as shop:
+        root = await administrator(shop, people)
+        await shop.buy(root)
+    file.write_text(file.read_text() + "mesages = 9\n")
+
+    async with selling(database, stripe_account, tmp_path, price=shop.price, **env) as again:
+        root.base = again.site.base
+        ada = people(again.site)
+        await ada.register()
+        (line,) = [each for each in caplog.messages if str(file) in each]
+        assert "[plans.pro] mesages is not known here." in line
+        assert line.split(" Nothing")[0] in (await root.get(PATH)).words("[data-problem=plans]")
+        assert shown(await root.get("/billing")) == ("active", "pro"), "it is paid for"
+
+        page = await ada.get("/billing")
+        assert shown(page) == ("free", "free")
+        assert offers(page) == set()
+        assert "Billing is not available" in page.words("#billing-state")
+        assert (await ada.post("/billing/checkout")).status == 503
+        assert await again.rows(ada, "billing_accounts") == []
+        assert (await ada.send("Hello", model=GUIDE)).status == 200
+        assert (await ada.send("Once more", model=GUIDE)).status == 429, "what could be read counts"

@@ -29,10 +29,11 @@ async def test_who_pays_has_the_plan(shop: Shop, ada: Person) -> None:
     assert await shop.deliveries(ada, "checkout.session.completed") == [("queued", 1)]
 
     sessions = await shop.stripe.calls("POST /v1/checkout")
-    refused = await ada.post("/billing/checkout", {"plan": "pro"}, allow_redirects=False)
-    assert refused.status == 409
-    assert refused.one("[data-code=already_subscribed]")
-    assert offers(refused) == {"portal"}
+    for form in ({"plan": "pro"}, {}, {"plan": "no such plan"}):
+        refused = await ada.post("/billing/checkout", form, allow_redirects=False)
+        assert refused.status == 409, form
+        assert refused.one("[data-code=already_subscribed]")
+        assert offers(refused) == {"portal"}
     assert await shop.stripe.calls("POST /v1/checkout") == sessions
 
 
@@ -189,3 +190,16 @@ async def test_another_s_session_is_nothing(
     assert await shop.customer(ada) in str(call["body"])
     asked = await nobody.get(paid.to, allow_redirects=False)
     assert asked.headers["Location"].startswith("/login?next=/billing/return")
+
+
+async def test_what_the_portal_is_not_set_up_for_leads_to_its_first_page(
+    shop: Shop, ada: Person
+) -> None:
+    await shop.buy(ada)
+    form = {"flow": "subscription_update"}  # which a new Stripe account's portal does not have
+
+    sent = await ada.post("/billing/portal", form, allow_redirects=False)
+
+    assert sent.status == 303
+    assert sent.headers["Location"].startswith(f"{shop.stripe.base}/p/session/")
+    assert len(await shop.stripe.calls("POST /v1/billing_portal/sessions")) == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.billing import syncing
+from chat.billing import syncing, worker
 from chat.web.current import system_clock
 from tests.billing.conftest import Shop, becomes, selling, shown, upgrade
 from tests.databases import Installer
@@ -70,6 +70,41 @@ async def test_while_stripe_is_away_events_are_taken_and_read_afterwards(
     await shop.stripe.back()
 
     await becomes(ada, "ended", "free", within=30)
+
+
+async def test_what_is_never_delivered_is_found_between_the_long_readings(
+    shop: Shop, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An outage nobody noticed: nothing was to be asked, and Stripe could not tell."""
+    within = worker.GLANCE_EVERY + worker.AGAIN / 2 + 1_000 * worker.LOOK_EVERY
+    assert within < 30_000, "the contract's time"
+    await shop.buy(ada)
+    await shop.quiet(ada)
+    await shop.stripe.deliver("drop")
+    await change(shop.site, "UPDATE billing_cursor SET next_at = 0")
+    monkeypatch.setattr(worker, "GLANCE_EVERY", 500)
+    await asyncio.sleep(worker.LOOK_EVERY)  # the long reading is over
+    await shop.stripe.cancel(await shop.subscription(ada))
+
+    await becomes(ada, "ended", "free")
+
+
+@pytest.mark.parametrize(
+    ("how", "only"), [("error", "GET /v1/invoices"), ("silent", "GET /v1/customers")]
+)
+async def test_a_plan_does_not_hang_on_what_is_only_shown(
+    shop: Shop, ada: Person, how: str, only: str
+) -> None:
+    paid = await shop.stripe.pay(await upgrade(ada))
+    await shop.stripe.away(how, only=only)
+    await ada.get(paid.to)
+
+    page = await becomes(ada, "active", "pro")
+    assert not page.html.select(".invoices")
+
+    await shop.stripe.back()
+    await shop.quiet(ada)
+    assert "$19.00" in (await ada.get("/billing")).words(".invoices")
 
 
 async def test_a_reading_that_is_cut_short_at_any_moment_leaves_no_lease(

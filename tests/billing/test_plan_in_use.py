@@ -83,7 +83,7 @@ async def test_an_upgrade_counts_with_the_next_message_and_an_end_keeps_what_was
 ) -> None:
     page = await ada.get("/")
     assert page.one(f"#picker option[value='{LARGE}'][disabled]").get_text() == "large — Pro"
-    assert set(await meters(ada)) == {"messages"}
+    assert set(await meters(ada)) == {"messages", "stored_bytes"}
     await asked(ada, TINY)
     pages = await asyncio.gather(*(ada.send(f"Number {n}") for n in range(50)))
     assert sorted(each.status for each in pages) == [200] + [429] * 49, "credit for one"
@@ -146,6 +146,9 @@ async def test_files_have_the_limits_of_the_plan(metered: Shop, ada: Person) -> 
     assert "large.txt is too large: a file may have at most 1 kB." in notice
     assert "1 file" in (await upload(ada, ("a.txt", b"a"), ("b.txt", b"b"))).words(".notice")
     await uploaded(ada, "first.txt", b"1" * 900)
+    stored = (await meters(ada))["stored_bytes"]
+    assert (stored["data-used"], stored["data-limit"]) == ("900", "1500")
+    assert "900 bytes of 2 kB" in " ".join(stored.get_text().split())
     over = await upload(ada, ("second.txt", b"2" * 900))
     assert over.status == 413
     assert "second.txt" in over.words(".notice")

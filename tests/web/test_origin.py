@@ -5,7 +5,15 @@ import itertools
 import pytest
 
 from chat.settings import read
-from chat.web.origin import address, host_name, hosts, origin_of, security_headers, write_allowed
+from chat.web.origin import (
+    address,
+    host_name,
+    hosts,
+    leading_out,
+    origin_of,
+    security_headers,
+    write_allowed,
+)
 
 OWN = "https://chat.example"
 SITES = (None, "same-origin", "none", "same-site", "cross-site", "")
@@ -122,6 +130,14 @@ def test_s083_the_policy_allows_nothing_inline_and_no_wildcard() -> None:
     assert rules["default-src"] == rules["base-uri"] == ["'none'"]
     assert rules["frame-ancestors"] == rules["object-src"] == ["'none'"]
     assert rules["script-src"] == rules["style-src"] == ["'self'"]
+
+
+def test_the_page_of_the_plan_leads_to_stripe_wherever_that_is_and_is_as_strict_else() -> None:
+    usual = dict(security_headers(False))[b"content-security-policy"].decode().split("; ")
+    for test, forms in ((False, "https:"), (True, "https: http://127.0.0.1:* http://localhost:*")):
+        page = leading_out(test).split("; ")
+        assert [rule for rule in page if rule not in usual] == [f"form-action 'self' {forms}"]
+        assert len(page) == len(usual)
 
 
 def test_only_a_site_with_tls_asks_for_it_for_a_year() -> None:

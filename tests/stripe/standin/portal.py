@@ -23,7 +23,13 @@ def create(account: Account, ctx: Context, identity: str, given: Given) -> Objec
         )
     _lookup.require_live_row(ctx, "customers", "customer", customer, param="customer")
     configuration = given.get("configuration") or _default(account, ctx)["id"]
-    configured(account, ctx, configuration, {})
+    features = configured(account, ctx, configuration, {})["features"]
+    wanted = (given.get("flow_data") or {}).get("type")
+    if wanted == "subscription_update" and not features[wanted]["enabled"]:
+        raise invalid_request(
+            "This subscription cannot be updated because the subscription update feature in the"
+            " portal configuration is disabled."
+        )
     token = secrets.token_hex(20)
     session = document.blank(
         SESSION,
