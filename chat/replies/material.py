@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from chat.attachments.domain import Attachment
-from chat.attachments.prompting import Document, documents, unseen
+from chat.attachments.prompting import Document, documents, partly, unseen
 from chat.attachments.store import Store, content
 from chat.conversations.context import Measure, fits, room
 from chat.conversations.domain import Message
@@ -89,9 +88,12 @@ def _material(
     pictures = [file for file in files if _names(file)]
     blind = [file.name for file in pictures if file.kind == "image" and not model.sees]
     text, cut = _fitting([_document(file) for file in files if _told(file, model)], most)
-    sent = tuple(image for file in pictures for image in images.get(file.id, ()))
-    missed = model.sees and any(file.id not in images for file in pictures)
-    return Material(text + unseen(blind), sent, cut or missed or any(file.cut for file in files))
+    sent = {file.id: images.get(file.id, ()) for file in pictures}
+    seen = [(file.name, len(sent[file.id]), max(1, file.pages)) for file in pictures if model.sees]
+    cut = cut or any(given < pages for _, given, pages in seen)
+    cut = cut or any(file.cut for file in files if file.text)
+    shown = tuple(image for file in pictures for image in sent[file.id])
+    return Material(text + unseen(blind) + partly(seen), shown, cut)
 
 
 def _fitting(files: Sequence[Document], most: int) -> tuple[str, bool]:
@@ -143,17 +145,18 @@ def _shown(
 async def _images(
     files: Sequence[Attachment], store: Store, most: int
 ) -> dict[str, tuple[Image, ...]]:
+    """Of each file, as far as there is room; of a scan perhaps only its first pages."""
     found: dict[str, tuple[Image, ...]] = {}
     count = size = 0
-    for file in files:
-        images = []
-        for name in _names(file):
-            with suppress(FileNotFoundError):  # the page says that it is missing
-                images.append(
-                    Image(file.pictures[name], await content(store, f"{file.file}.{name}"))
-                )
-        count, size = count + len(images), size + sum(len(image.data) for image in images)
-        if count > most or size > MOST_BYTES:
+    for file, name in ((file, name) for file in files for name in _names(file)):
+        if count == most:
             break
-        found[file.id] = tuple(images)
+        try:
+            image = Image(file.pictures[name], await content(store, f"{file.file}.{name}"))
+        except FileNotFoundError:  # the page says that it is missing
+            continue
+        count, size = count + 1, size + len(image.data)
+        if size > MOST_BYTES:
+            break
+        found[file.id] = (*found.get(file.id, ()), image)
     return found
