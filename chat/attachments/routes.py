@@ -59,8 +59,14 @@ async def text(attachment_id: str) -> Answer:
 @blueprint.post("/attachments/<attachment_id>/deletion")
 @login_required
 async def delete(attachment_id: str) -> Answer:
-    """A chip, or a file in the list; also out of a message that was sent."""
-    await attachments().delete(attachment_id, visitor.account_id())
+    """A file in the list, also out of a message that was sent; or with `unsent` a chip.
+
+    A chip may stand in another tab still when its file was sent: the message keeps it.
+    """
+    if (await request.form).get("unsent"):
+        await attachments().discard(attachment_id, visitor.account_id())
+    else:
+        await attachments().delete(attachment_id, visitor.account_id())
     current_files().freed.set()
     return await changed("attachments/_gone.html", page=url_for(".index"))
 
