@@ -85,7 +85,7 @@ async def gathered(
 def _material(
     files: Sequence[Attachment], model: Model, most: int, images: Mapping[str, tuple[Image, ...]]
 ) -> Material:
-    pictures = [file for file in files if _names(file)]
+    pictures = [file for file in files if file.seen_only]
     blind = [file.name for file in pictures if file.kind == "image" and not model.sees]
     text, cut = _fitting([_document(file) for file in files if _told(file, model)], most)
     sent = {file.id: images.get(file.id, ()) for file in pictures}
@@ -111,18 +111,12 @@ def _fitting(files: Sequence[Document], most: int) -> tuple[str, bool]:
 def _told(file: Attachment, model: Model) -> bool:
     """Whether words are said of it: of an image, only when there is trouble with it."""
     if file.kind == "image":
-        return not _names(file)
-    return not (model.sees and _names(file))
+        return not file.seen_only
+    return not (model.sees and file.seen_only)
 
 
 def _document(file: Attachment) -> Document:
     return Document(file.name, file.text, file.trouble or ("" if file.text else "no_text"))
-
-
-def _names(file: Attachment) -> list[str]:
-    """What a model that sees gets of it: the image made for it, or the pages of a scan."""
-    pictures = file.pictures
-    return [name for name in pictures if name == "model" or name.startswith("page")]
 
 
 def _shown(
@@ -148,7 +142,7 @@ async def _images(
     """Of each file, as far as there is room; of a scan perhaps only its first pages."""
     found: dict[str, tuple[Image, ...]] = {}
     count = size = 0
-    for file, name in ((file, name) for file in files for name in _names(file)):
+    for file, name in ((each, name) for each in files for name in each.seen_only):
         if count == most:
             break
         try:
