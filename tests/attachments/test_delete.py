@@ -165,6 +165,32 @@ async def test_r45_what_no_row_knows_is_swept_after_a_day(site: Site, ada: Perso
     young.unlink()
 
 
+async def test_everything_is_swept_at_the_start_and_every_hour_though_much_is_deleted(
+    site: Site, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a process left that was killed after a deletion, and on an installation in use."""
+    monkeypatch.setattr("chat.attachments.cleaning.EVERY", 0.3)
+    monkeypatch.setattr("chat.attachments.cleaning.SOON", 0.01)
+    data = b"left by a process that was killed"
+    chip = await uploaded(ada, "a.txt", data)
+    await change(site, "DELETE FROM attachments WHERE id = :id", id=chip)
+    half = place(site, data).parents[1] / ".tmp" / "half of an upload"
+    files: Files = site.app.extensions["files"]
+    old = time.time() - 2 * DAY / 1000
+
+    async def swept() -> bool:
+        files.freed.set()  # as if people deleted files all the time
+        return not half.exists()
+
+    running = asyncio.create_task(cleaning(site).forever())
+    await until(gone(place(site, data)), within=5)
+    for _ in range(2):
+        half.write_bytes(b"?")
+        os.utime(half, (old, old))
+        await until(swept, within=5)
+    running.cancel()
+
+
 async def test_what_was_never_sent_goes_after_a_week(
     make_site: SiteMaker, people: Callable[..., Person]
 ) -> None:

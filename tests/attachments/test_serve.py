@@ -175,13 +175,13 @@ async def test_what_the_model_reads_is_a_page(person: Person) -> None:
     assert "nothing of this file but its name" in binary.text
 
 
-async def test_a_scan_says_that_its_pages_go_as_images_and_shows_them(person: Person) -> None:
+async def test_a_scan_says_who_can_read_it_and_shows_its_pages(person: Person) -> None:
     answer = await upload(person, ("scan.pdf", scanned(2)), ("sea.png", encoded(scene(), "PNG")))
     scan, sea = answer.html.select(".chip")
     page = await person.get(str(scan.select("a")[0]["href"]))
     image = await person.get(str(sea.select("a")[0]["href"]))
 
-    assert "no text in it: its pages go as images" in scan.get_text()
+    assert "no text in it: only models that see images can read it" in scan.get_text()
     assert [chip["data-kind"] for chip in (scan, sea)] == ["image", "image"]  # who is blind is told
     shown = [str(each["src"]) for each in page.html.select("img.sheet")]
     assert [each.partition("size=")[2] for each in shown] == ["page1", "page2"]
