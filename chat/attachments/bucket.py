@@ -1,6 +1,6 @@
 """Contents in an object store that speaks S3, through obstore; imported only where one is used."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -51,6 +51,9 @@ class Bucket:
     async def size(self, name: str) -> int:
         with _translated():
             return int((await obstore.head_async(self._store, name))["size"])
+
+    async def lost(self, names: Sequence[str]) -> frozenset[str]:
+        return frozenset()
 
     async def stream(self, name: str, start: int, stop: int) -> AsyncIterator[bytes]:
         if start >= stop:

@@ -1,5 +1,7 @@
 """Files: brought, shown, listed, deleted."""
 
+from dataclasses import replace
+
 from quart import Blueprint, request, url_for
 from quart_auth import login_required
 
@@ -53,7 +55,8 @@ async def show(attachment_id: str) -> Answer:
 @login_required
 async def text(attachment_id: str) -> Answer:
     """What a model reads of it."""
-    return await page("attachments/text.html", file=await _get(attachment_id))
+    (found,) = await current_files().checked([await _get(attachment_id)])
+    return await page("attachments/text.html", file=found)
 
 
 @blueprint.post("/attachments/<attachment_id>/deletion")
@@ -76,6 +79,8 @@ async def delete(attachment_id: str) -> Answer:
 async def index() -> Answer:
     account_id = visitor.account_id()
     files, older = await attachments().page(account_id, request.args.get("before", ""))
+    there = await current_files().checked([line.attachment for line in files])
+    files = [replace(line, attachment=each) for line, each in zip(files, there, strict=True)]
     return await page(
         "attachments/index.html",
         files=files,

@@ -12,6 +12,7 @@ import pytest
 from chat.attachments.cleaning import DAY, Cleaning
 from chat.attachments.domain import UNSENT
 from chat.attachments.keeping import Files
+from tests.attachments.made import encoded, scene
 from tests.attachments.sending import uploaded
 from tests.conftest import SiteMaker
 from tests.people import Person, conversation_of, reply_of
@@ -223,4 +224,20 @@ async def test_a_file_that_was_lost_is_said_to_be_missing(
     else:
         assert shown.status == 404
         assert "This file is missing" in shown.text
-    assert (await ada.get(f"/conversations/{conversation_of(answer)}")).status == 200
+    page = await ada.get(f"/conversations/{conversation_of(answer)}")
+    assert "the file is missing" in page.words(".message .card small")
+    listed = (await ada.get("/account/files")).html.select(".line")
+    said = [line.select("bdi")[0].text for line in listed if "is missing" in line.get_text()]
+    assert said == ["lost.txt"]
+
+
+async def test_an_image_that_was_lost_leaves_a_card_that_says_so(site: Site, ada: Person) -> None:
+    data = encoded(scene(321, 123), "PNG")
+    answer = await ada.send("Look", attachment=await uploaded(ada, "sea.png", data))
+    before = answer.html.select(".message .picture")
+    place(site, data).unlink()
+    page = await ada.get(f"/conversations/{conversation_of(answer)}")
+
+    assert len(before) == 1
+    assert page.html.select(".message .picture") == []
+    assert page.words(".message .card") == "sea.png 494 bytes · the file is missing"
