@@ -1,6 +1,6 @@
 """Contents in an object store that speaks S3, through obstore; imported only where one is used."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -12,22 +12,34 @@ from obstore.store import S3Store
 
 from chat.attachments.disk import on_disk
 from chat.attachments.store import NAME, PIECE, unkept
-from chat.settings import Uploads
+from chat.settings import BadSettings, Uploads
 
 RETRIES: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
+# Of what begins with AWS_: the environment holds more of that, for other programs.
+VARIABLES = frozenset(
+    f"AWS_{name}"
+    for name in """ACCESS_KEY_ID SECRET_ACCESS_KEY SESSION_TOKEN REGION DEFAULT_REGION ENDPOINT
+ENDPOINT_URL ENDPOINT_URL_S3 ROLE_ARN ROLE_SESSION_NAME WEB_IDENTITY_TOKEN_FILE
+CONTAINER_CREDENTIALS_RELATIVE_URI CONTAINER_CREDENTIALS_FULL_URI
+CONTAINER_AUTHORIZATION_TOKEN_FILE METADATA_ENDPOINT IMDSV1_FALLBACK SKIP_SIGNATURE
+UNSIGNED_PAYLOAD VIRTUAL_HOSTED_STYLE_REQUEST REQUEST_PAYER CHECKSUM_ALGORITHM CONDITIONAL_PUT
+S3_EXPRESS SERVER_SIDE_ENCRYPTION SSE_KMS_KEY_ID SSE_BUCKET_KEY_ENABLED
+SSE_CUSTOMER_KEY_BASE64""".split()
+)
 
 
 class Bucket:
-    """`variables`: whatever begins with AWS_ says how to get there, as everywhere else."""
+    """`variables`: those in VARIABLES say how to get there, as everywhere else.
+
+    BadSettings when they make no sense.
+    """
 
     def __init__(self, uploads: Uploads, variables: Mapping[str, str]) -> None:
         given: Any = {
-            name.lower(): value
-            for name, value in variables.items()
-            if name.startswith("AWS_") and value
+            name.lower(): value for name, value in variables.items() if name in VARIABLES and value
         }
-        endpoint = given.get("aws_endpoint_url_s3") or given.get("aws_endpoint_url", "")
-        given.pop("aws_endpoint_url_s3", None)
+        endpoint = given.pop("aws_endpoint_url_s3", "") or given.get("aws_endpoint_url", "")
+        endpoint = endpoint or given.pop("aws_endpoint", "")
         if endpoint:
             given["aws_endpoint_url"] = endpoint
         options: Any = {
@@ -35,13 +47,17 @@ class Bucket:
             "connect_timeout": timedelta(seconds=5),
             "timeout": timedelta(seconds=120),
         }
-        self._store = S3Store(
-            uploads.bucket,
-            prefix=uploads.prefix or None,
-            config=given,
-            client_options=options,
-            retry_config=RETRIES,
-        )
+        try:
+            self._store = S3Store(
+                uploads.bucket,
+                prefix=uploads.prefix or None,
+                config=given,
+                client_options=options,
+                retry_config=RETRIES,
+            )
+        except BaseError as error:
+            why = str(error).partition("\n")[0]
+            raise BadSettings([f"UPLOADS cannot be used: {why}"]) from error
 
     async def keep(self, given: Path, name: str) -> None:
         with _translated(), suppress(AlreadyExistsError):  # the same content
@@ -51,6 +67,9 @@ class Bucket:
     async def size(self, name: str) -> int:
         with _translated():
             return int((await obstore.head_async(self._store, name))["size"])
+
+    async def lost(self, names: Sequence[str]) -> frozenset[str]:
+        return frozenset()
 
     async def stream(self, name: str, start: int, stop: int) -> AsyncIterator[bytes]:
         if start >= stop:

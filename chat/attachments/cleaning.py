@@ -5,6 +5,7 @@ import json
 import logging
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from chat.attachments.disk import on_disk
@@ -32,14 +33,14 @@ class Cleaning:
         self._clock = clock
 
     async def forever(self) -> None:
+        """Everything at first, as whoever is started often may never live for an hour; then again
+        every hour, however much is deleted in between."""
+        loop = asyncio.get_running_loop()
+        sweep_at = loop.time()
         while True:
-            try:
-                async with asyncio.timeout(EVERY):
-                    await self._files.freed.wait()
-                whole = False
-                await asyncio.sleep(SOON)
-            except TimeoutError:
-                whole = True
+            whole = loop.time() >= sweep_at
+            if whole:
+                sweep_at = loop.time() + EVERY
             self._files.freed.clear()
             try:
                 await (self.sweep() if whole else self.remove_unheld())
@@ -47,6 +48,10 @@ class Cleaning:
                 log.warning("files could not be removed yet: %s", error)
             except Exception:
                 log.exception("removing files failed")
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(sweep_at):
+                    await self._files.freed.wait()
+                    await asyncio.sleep(SOON)
 
     async def sweep(self) -> None:
         """Everything: also what was never sent, what arrived half, and what no row knows."""

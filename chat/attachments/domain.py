@@ -7,8 +7,9 @@ from dataclasses import dataclass
 UNSENT = 7 * 86_400_000  # milliseconds that a file waits to be sent
 LONGEST_NAME = 200  # bytes of UTF-8
 MOST_UNSENT = 100  # files of an account
-# What changes the direction of what comes behind it: a name is only its own.
-_TURNS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# What changes the direction of what comes behind it, or cannot be seen: a name is only its own.
+_UNSEEN = re.compile("[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+_JOINERS = "\u200c\u200d"  # within words and signs, never all of a name
 _ESCAPED = {
     "%22": '"',
     "%0D": " ",
@@ -56,6 +57,11 @@ class Attachment:
         return dict(each.split(":", 1) for each in self.derived.split())
 
     @property
+    def seen_only(self) -> tuple[str, ...]:
+        """Names of the pictures that models get that see: an image's one, the pages of a scan."""
+        return tuple(each for each in self.pictures if each == "model" or each.startswith("page"))
+
+    @property
     def box(self) -> tuple[int, int]:
         """Width and height of its thumbnail on a page, in CSS pixels."""
         most = max(self.width, self.height, 1)
@@ -78,8 +84,8 @@ def clean_name(given: str) -> str:
         given = given.replace(escaped, meant)
     name = unicodedata.normalize("NFC", given.encode("utf-8", "replace").decode())
     name = re.split(r"[/\\]", name)[-1]
-    name = _TURNS.sub("", "".join(" " if not _plain(each) else each for each in name))
-    name = " ".join(name.split()).strip(". ") or "file"
+    name = _UNSEEN.sub("", "".join(" " if not _plain(each) else each for each in name))
+    name = " ".join(name.split()).strip(f". {_JOINERS}") or "file"
     stem, dot, ending = name.rpartition(".")
     if not dot or len(ending.encode()) > 20:
         stem, dot, ending = name, "", ""

@@ -75,7 +75,7 @@ async def to_be_sent() -> tuple[str, ...]:
     form = await request.form
     ids = [*form.getlist("attachment"), *g.get("brought", ())]
     left_out = set(form.getlist("discard"))  # a form may name tens of thousands
-    wanted = tuple(each for each in dict.fromkeys(ids) if each not in left_out)
+    wanted = tuple(each for each in dict.fromkeys(ids) if each and each not in left_out)
     most = limits().upload_files
     if len(wanted) > most:
         raise Invalid(_too_many(most))

@@ -6,8 +6,9 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from quart import current_app
@@ -117,6 +118,11 @@ class Files:
         finally:
             await asyncio.shield(on_disk(shutil.rmtree, beside, ignore_errors=True))
         return await self._rows.get(attachment_id, account_id)
+
+    async def checked(self, files: Sequence[Attachment]) -> tuple[Attachment, ...]:
+        """The same, for a page; the `trouble` of those whose content was lost is `missing`."""
+        lost = await self.store.lost([each.file for each in files]) if files else frozenset()
+        return tuple(replace(f, trouble="missing") if f.file in lost else f for f in files)
 
     async def discard(self, attachments: list[Attachment], account_id: str) -> None:
         """What was kept a moment ago is not wanted after all."""

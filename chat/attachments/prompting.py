@@ -16,6 +16,8 @@ _TROUBLES = {
     "unknown": "The file {} is attached, but it is of a kind that cannot be read here.",
 }
 _UNSEEN = "The image {} is attached, but it was not sent: this model does not see images."
+_UNSENT = "The file {} is attached, but it could not be sent along."
+_PARTLY = "Of the file {} the first {} of {} pages are attached, as images."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,18 @@ def documents(files: Sequence[Document], most: int) -> tuple[str, bool]:
 def unseen(names: Sequence[str]) -> str:
     """One line for each image that does not go to a model because it sees none."""
     return _joined([_UNSEEN.format(_quoted(name)) for name in names])
+
+
+def partly(files: Sequence[tuple[str, int, int]]) -> str:
+    """One line for each file (name, images that go to the model, pages that it has) that does not
+    go there as a whole."""
+    return _joined(
+        [
+            _PARTLY.format(_quoted(name), sent, pages) if sent else _UNSENT.format(_quoted(name))
+            for name, sent, pages in files
+            if sent < pages
+        ]
+    )
 
 
 def _joined(parts: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from chat.attachments.domain import MOST_UNSENT, Attachment, Limits, Listed
 from chat.attachments.reading import Reading
 from chat.db.database import Database, Statements, Transaction
 from chat.db.queries import load_queries
-from chat.errors import Invalid, OverLimit, TooLarge
+from chat.errors import Invalid, NotFound, OverLimit, TooLarge
 from chat.web.text import clean
 
 SQL = load_queries("attachments")
@@ -110,19 +110,25 @@ class AttachmentRepository:
         """Also out of a message that was sent."""
         await self._db.one(SQL["delete"], id=attachment_id, account_id=account_id)
 
+    async def discard(self, attachment_id: str, account_id: str) -> None:
+        """Only if it was never sent."""
+        await self._db.run(SQL["discard"], id=attachment_id, account_id=account_id)
+
 
 async def attached(
     tx: Statements, ids: Sequence[str], message_id: str, account_id: str
 ) -> tuple[Attachment, ...]:
     """Puts them into a message; NotFound unless each is this account's, and was never sent."""
     for position, attachment_id in enumerate(ids):
-        await tx.one(
+        found = await tx.all(
             SQL["attach"],
             id=attachment_id,
             message_id=message_id,
             position=position,
             account_id=account_id,
         )
+        if not found:
+            raise NotFound("A file of this message is gone, or was sent already. Leave it out.")
     return await _some(tx, ids, account_id)
 
 

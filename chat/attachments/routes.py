@@ -1,5 +1,7 @@
 """Files: brought, shown, listed, deleted."""
 
+from dataclasses import replace
+
 from quart import Blueprint, request, url_for
 from quart_auth import login_required
 
@@ -53,14 +55,21 @@ async def show(attachment_id: str) -> Answer:
 @login_required
 async def text(attachment_id: str) -> Answer:
     """What a model reads of it."""
-    return await page("attachments/text.html", file=await _get(attachment_id))
+    (found,) = await current_files().checked([await _get(attachment_id)])
+    return await page("attachments/text.html", file=found)
 
 
 @blueprint.post("/attachments/<attachment_id>/deletion")
 @login_required
 async def delete(attachment_id: str) -> Answer:
-    """A chip, or a file in the list; also out of a message that was sent."""
-    await attachments().delete(attachment_id, visitor.account_id())
+    """A file in the list, also out of a message that was sent; or with `unsent` a chip.
+
+    A chip may stand in another tab still when its file was sent: the message keeps it.
+    """
+    if (await request.form).get("unsent"):
+        await attachments().discard(attachment_id, visitor.account_id())
+    else:
+        await attachments().delete(attachment_id, visitor.account_id())
     current_files().freed.set()
     return await changed("attachments/_gone.html", page=url_for(".index"))
 
@@ -70,6 +79,8 @@ async def delete(attachment_id: str) -> Answer:
 async def index() -> Answer:
     account_id = visitor.account_id()
     files, older = await attachments().page(account_id, request.args.get("before", ""))
+    there = await current_files().checked([line.attachment for line in files])
+    files = [replace(line, attachment=each) for line, each in zip(files, there, strict=True)]
     return await page(
         "attachments/index.html",
         files=files,

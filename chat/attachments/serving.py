@@ -61,7 +61,9 @@ async def served(store: Store, attachment: Attachment, picture: str = "") -> Res
     size = await store.size(stored)
     headers = _headers(attachment, picture)
     if _held(headers["ETag"]):
-        return Response(b"", 304, headers=headers)
+        response = Response(b"", 304, headers=headers)
+        del response.headers["Content-Length"]  # it would be the file's (RFC 9110, 8.6)
+        return response
     asked = request.headers.get("Range") if _may_be_part(headers["ETag"]) else None
     found = part(asked, size)
     if found is None:
@@ -97,7 +99,8 @@ def _held(etag: str) -> bool:
 
 
 def _may_be_part(etag: str) -> bool:
-    return request.headers.get("If-Range", etag) == etag
+    """Ranges are of a GET alone (RFC 9110, 14.2)."""
+    return request.method == "GET" and request.headers.get("If-Range", etag) == etag
 
 
 def _listed(name: str) -> list[str]:

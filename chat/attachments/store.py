@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +22,10 @@ class Store(Protocol):
 
     async def size(self, name: str) -> int:
         """In bytes."""
+        ...
+
+    async def lost(self, names: Sequence[str]) -> frozenset[str]:
+        """Those of them that are not there; none where that is dear to know, for each page asks."""
         ...
 
     def stream(self, name: str, start: int, stop: int) -> AsyncIterator[bytes]:
@@ -51,6 +55,11 @@ class Folder:
 
     async def size(self, name: str) -> int:
         return (await on_disk(self._path(name).stat)).st_size
+
+    async def lost(self, names: Sequence[str]) -> frozenset[str]:
+        return await on_disk(
+            lambda: frozenset(name for name in names if not os.path.exists(self._path(name)))
+        )
 
     async def stream(self, name: str, start: int, stop: int) -> AsyncIterator[bytes]:
         opened = await on_disk(os.open, self._path(name), os.O_RDONLY)

@@ -47,7 +47,7 @@ async def _files(
     files = await read(asking, texts=False)
     if not files:
         return {}, False
-    blind = not model.sees and any(f.kind == "image" for found in files.values() for f in found)
+    blind = not model.sees and any(f.seen_only for found in files.values() for f in found)
     scale = Scale.of(path, model, current_measures().of(model), system, 0)
     return await gathered(path, files, model, scale, None, read), blind
 

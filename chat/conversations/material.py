@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from chat.attachments.domain import Attachment
-from chat.attachments.prompting import Document, documents, unseen
+from chat.attachments.prompting import Document, documents, partly, unseen
 from chat.attachments.store import Store, content
 from chat.conversations.context import Measure, fits, room
 from chat.conversations.domain import Message
@@ -89,12 +88,15 @@ async def gathered(
 def _material(
     files: Sequence[Attachment], model: Model, most: int, images: Mapping[str, tuple[Image, ...]]
 ) -> Material:
-    pictures = [file for file in files if _names(file)]
+    pictures = [file for file in files if file.seen_only]
     blind = [file.name for file in pictures if file.kind == "image" and not model.sees]
     text, cut = _fitting([_document(file) for file in files if _told(file, model)], most)
-    sent = tuple(image for file in pictures for image in images.get(file.id, ()))
-    missed = model.sees and any(file.id not in images for file in pictures)
-    return Material(text + unseen(blind), sent, cut or missed or any(file.cut for file in files))
+    sent = {file.id: images.get(file.id, ()) for file in pictures}
+    seen = [(file.name, len(sent[file.id]), max(1, file.pages)) for file in pictures if model.sees]
+    cut = cut or any(given < pages for _, given, pages in seen)
+    cut = cut or any(file.cut for file in files if file.text)
+    shown = tuple(image for file in pictures for image in sent[file.id])
+    return Material(text + unseen(blind) + partly(seen), shown, cut)
 
 
 def _fitting(files: Sequence[Document], most: int) -> tuple[str, bool]:
@@ -112,18 +114,12 @@ def _fitting(files: Sequence[Document], most: int) -> tuple[str, bool]:
 def _told(file: Attachment, model: Model) -> bool:
     """Whether words are said of it: of an image, only when there is trouble with it."""
     if file.kind == "image":
-        return not _names(file)
-    return not (model.sees and _names(file))
+        return not file.seen_only
+    return not (model.sees and file.seen_only)
 
 
 def _document(file: Attachment) -> Document:
     return Document(file.name, file.text, file.trouble or ("" if file.text else "no_text"))
-
-
-def _names(file: Attachment) -> list[str]:
-    """What a model that sees gets of it: the image made for it, or the pages of a scan."""
-    pictures = file.pictures
-    return [name for name in pictures if name == "model" or name.startswith("page")]
 
 
 def _shown(
@@ -146,16 +142,19 @@ def _shown(
 async def _images(
     files: Sequence[Attachment], store: Store | None, most: int
 ) -> dict[str, tuple[Image, ...]]:
+    """Of each file, as far as there is room; of a scan perhaps only its first pages."""
     found: dict[str, tuple[Image, ...]] = {}
     count = size = 0
-    for file in files:
-        images = []
-        for name in _names(file):
-            with suppress(FileNotFoundError):  # the page says that it is missing
-                data = await content(store, f"{file.file}.{name}") if store else b""
-                images.append(Image(file.pictures[name], data))
-        count, size = count + len(images), size + sum(len(image.data) for image in images)
-        if count > most or size > MOST_BYTES:
+    for file, name in ((each, name) for each in files for name in each.seen_only):
+        if count == most:
             break
-        found[file.id] = tuple(images)
+        try:
+            data = await content(store, f"{file.file}.{name}") if store else b""
+        except FileNotFoundError:  # the page says that it is missing
+            continue
+        image = Image(file.pictures[name], data)
+        count, size = count + 1, size + len(image.data)
+        if size > MOST_BYTES:
+            break
+        found[file.id] = (*found.get(file.id, ()), image)
     return found

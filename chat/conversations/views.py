@@ -6,6 +6,7 @@ from typing import Any
 from quart import url_for
 
 from chat.accounts import visitor
+from chat.attachments.keeping import current_files
 from chat.billing import current as billing
 from chat.conversations.composing import composer
 from chat.conversations.context import boundary
@@ -33,12 +34,23 @@ async def whole(conversation: Conversation, before: str = "", at: str = "") -> d
     `at`: a message whose path is shown in place of the remembered one.
     """
     found, older = await conversations().messages(conversation, visitor.account_id(), before, at)
+    found = await _checked(found)
     last = found[-1] if found and not before else None
     context = column(conversation, found, last) | {"older": older, "before": before, "at": at}
     if before:  # where it lies is said by what follows
         newest = await conversations().path(conversation, visitor.account_id(), 4)
         context["boundary"] = boundary(newest, conversation.model)
     return context
+
+
+async def _checked(messages: list[Message]) -> list[Message]:
+    """The same messages; of their files it is known which were lost."""
+    files = await current_files().checked([file for each in messages for file in each.files])
+    by_id = {file.id: file for file in files}
+    return [
+        replace(each, files=tuple(by_id[file.id] for file in each.files)) if each.files else each
+        for each in messages
+    ]
 
 
 def through(conversation_id: str, message_id: str) -> str:

@@ -120,8 +120,10 @@ def check_body(scope: Any, headers: dict[bytes, bytes], limit: int | None) -> No
         raise Refusal(400, "A request that only reads has no body.")
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Refusal(415, "Compressed bodies are not accepted.")
-    if len(digits) > 18 or (limit is not None and int(digits or b"0") > limit):
-        raise _too_large(limit or 0)
+    if limit is None and len(digits) > 18:
+        raise Refusal(413, "This is too large to be sent here.")
+    if limit is not None and (len(digits) > 18 or int(digits or b"0") > limit):
+        raise _too_large(limit)
 
 
 def _too_large(limit: int) -> Refusal:

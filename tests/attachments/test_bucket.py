@@ -38,6 +38,8 @@ class Shop:
             "AWS_ACCESS_KEY_ID": "ada",
             "AWS_SECRET_ACCESS_KEY": "secret",
             "AWS_REGION": "us-east-1",
+            "AWS_CA_BUNDLE": "/for/other/programs.pem",
+            "AWS_PROFILE": "of-other-programs",
         }
         self.open()
         created = Request(f"{self.env['AWS_ENDPOINT_URL']}/prosa", method="PUT")
@@ -181,3 +183,10 @@ def test_a_backup_says_that_the_files_are_not_in_it(tmp_path: Path) -> None:
     assert run("backup", str(tmp_path / "c"), data=data, UPLOADS=str(uploads)).returncode == 0
     done = run("restore", str(tmp_path / "c"), data=tmp_path / "third", UPLOADS=place)
     assert "set UPLOADS to a folder" in refused(done)
+
+
+async def test_what_makes_no_sense_is_one_line(tmp_path: Path) -> None:
+    env = {"UPLOADS": "s3://prosa", "AWS_CHECKSUM_ALGORITHM": "none of them"}
+    done = run("serve", data=tmp_path, **env)
+
+    assert "UPLOADS cannot be used" in refused(done)

@@ -12,6 +12,7 @@ import pytest
 from chat.attachments.cleaning import DAY, Cleaning
 from chat.attachments.domain import UNSENT
 from chat.attachments.keeping import Files
+from tests.attachments.made import encoded, scene
 from tests.attachments.sending import uploaded
 from tests.conftest import SiteMaker
 from tests.people import Person, conversation_of, reply_of
@@ -165,6 +166,32 @@ async def test_r45_what_no_row_knows_is_swept_after_a_day(site: Site, ada: Perso
     young.unlink()
 
 
+async def test_everything_is_swept_at_the_start_and_every_hour_though_much_is_deleted(
+    site: Site, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a process left that was killed after a deletion, and on an installation in use."""
+    monkeypatch.setattr("chat.attachments.cleaning.EVERY", 0.3)
+    monkeypatch.setattr("chat.attachments.cleaning.SOON", 0.01)
+    data = b"left by a process that was killed"
+    chip = await uploaded(ada, "a.txt", data)
+    await change(site, "DELETE FROM attachments WHERE id = :id", id=chip)
+    half = place(site, data).parents[1] / ".tmp" / "half of an upload"
+    files: Files = site.app.extensions["files"]
+    old = time.time() - 2 * DAY / 1000
+
+    async def swept() -> bool:
+        files.freed.set()  # as if people deleted files all the time
+        return not half.exists()
+
+    running = asyncio.create_task(cleaning(site).forever())
+    await until(gone(place(site, data)), within=5)
+    for _ in range(2):
+        half.write_bytes(b"?")
+        os.utime(half, (old, old))
+        await until(swept, within=5)
+    running.cancel()
+
+
 async def test_what_was_never_sent_goes_after_a_week(
     make_site: SiteMaker, people: Callable[..., Person]
 ) -> None:
@@ -197,4 +224,20 @@ async def test_a_file_that_was_lost_is_said_to_be_missing(
     else:
         assert shown.status == 404
         assert "This file is missing" in shown.text
-    assert (await ada.get(f"/conversations/{conversation_of(answer)}")).status == 200
+    page = await ada.get(f"/conversations/{conversation_of(answer)}")
+    assert "the file is missing" in page.words(".message .card small")
+    listed = (await ada.get("/account/files")).html.select(".line")
+    said = [line.select("bdi")[0].text for line in listed if "is missing" in line.get_text()]
+    assert said == ["lost.txt"]
+
+
+async def test_an_image_that_was_lost_leaves_a_card_that_says_so(site: Site, ada: Person) -> None:
+    data = encoded(scene(321, 123), "PNG")
+    answer = await ada.send("Look", attachment=await uploaded(ada, "sea.png", data))
+    before = answer.html.select(".message .picture")
+    place(site, data).unlink()
+    page = await ada.get(f"/conversations/{conversation_of(answer)}")
+
+    assert len(before) == 1
+    assert page.html.select(".message .picture") == []
+    assert page.words(".message .card") == "sea.png 494 bytes · the file is missing"

@@ -1,5 +1,6 @@
 """Files go with messages: with the form, by their chips, into new versions."""
 
+import json
 import secrets
 
 from tests.attachments.sending import form, ids_of, post, upload, uploaded
@@ -165,3 +166,34 @@ async def test_a_removed_chip_is_gone(site: Site, ada: Person) -> None:
     assert await count(site, "attachments", "id = :id", id=chip) == 0
     refused = await ada.send("Read this", attachment=chip)
     assert refused.status == 404
+    said = "A file of this message is gone, or was sent already. Leave it out."
+    assert refused.words(".notice") == said
+
+
+async def test_a_chip_that_another_tab_still_shows_takes_nothing_out_of_its_message(
+    site: Site, ada: Person, eve: Person
+) -> None:
+    shown = await upload(ada, ("notes.txt", b"Some notes."))
+    chip = ids_of(shown)[0]
+    button = shown.one(".chip button[hx-post]")
+    url, values = str(button["hx-post"]), json.loads(str(button["hx-vals"]))
+    await eve.partial(url, values)
+    await ada.send("Read this", attachment=chip)
+    removed = await ada.partial(url, values)
+
+    assert (removed.status, removed.text.strip()) == (200, "")
+    assert await count(site, "attachments", "id = :id AND message_id <> ''", id=chip) == 1
+    waits = await uploaded(ada)
+    await ada.partial(url.replace(chip, waits), values)
+    assert await count(site, "attachments", "id = :id", id=waits) == 0
+
+
+async def test_odd_ids_are_nobody_s_files(ada: Person) -> None:
+    chip = await uploaded(ada)
+    for odd in ("%00", f"{chip}%00", "%22", "a" * 5_000):
+        found = await ada.get(f"/attachments?id={odd}&id={chip}")
+        assert (found.status, ids_of(found)) == (200, [chip]), odd
+    page = await ada.post("/conversations", fields(attachment="\0"))
+    assert page.status == 404
+    assert page.one("#composer textarea").text.strip() == "Read this"
+    assert (await ada.send("No file", attachment="")).status == 200

@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.attachments.made import encoded, scanned, scene
 from tests.attachments.sending import upload, uploaded
 from tests.conftest import ON_SQLITE
 from tests.people import Person
@@ -42,6 +43,9 @@ NAMES = [
     ("C:\\Users\\ada\\cv.doc", "cv.doc"),
     ("..", "file"),
     ("exe\u202etxt.scr", "exetxt.scr"),
+    ("\u061cexe\u200b.txt", "exe.txt"),
+    ("\u200b\u2060", "file"),
+    ("نمی\u200cخواهم 👩\u200d💻.txt", "نمی\u200cخواهم 👩\u200d💻.txt"),
     ("<img src=x onerror=alert(1)>.txt", "<img src=x onerror=alert(1)>.txt"),
     ("x" * 300 + ".tar", "x" * 196 + ".tar"),
 ]
@@ -89,12 +93,13 @@ async def test_several_ranges_or_odd_ones_get_the_whole(
 
 async def test_a_head_tells_the_size_and_an_etag_saves_the_body(person: Person, file: str) -> None:
     url = f"{person.base}/attachments/{file}"
-    async with person._http.head(url) as response:
+    async with person._http.head(url, headers={"Range": "bytes=0-0"}) as response:
         assert response.status == 200
         assert response.headers["Content-Length"] == str(len(DATA))
         etag = response.headers["ETag"]
     async with person._http.get(url, headers={"If-None-Match": etag}) as response:
         assert (response.status, await response.read()) == (304, b"")
+        assert response.headers.get("Content-Length", str(len(DATA))) == str(len(DATA))
     stale = {"Range": "bytes=0-0", "If-Range": '"another"'}
     async with person._http.get(url, headers=stale) as response:
         assert (response.status, len(await response.read())) == (200, len(DATA))
@@ -168,3 +173,20 @@ async def test_what_the_model_reads_is_a_page(person: Person) -> None:
     assert page.one("pre").text == "<b>Olá</b> & more"
     binary = await person.get(f"/attachments/{await uploaded(person, 'x.bin', DATA)}/text")
     assert "nothing of this file but its name" in binary.text
+
+
+async def test_a_scan_says_who_can_read_it_and_shows_its_pages(person: Person) -> None:
+    answer = await upload(person, ("scan.pdf", scanned(2)), ("sea.png", encoded(scene(), "PNG")))
+    scan, sea = answer.html.select(".chip")
+    page = await person.get(str(scan.select("a")[0]["href"]))
+    image = await person.get(str(sea.select("a")[0]["href"]))
+
+    assert "no text in it: only models that see images can read it" in scan.get_text()
+    assert [chip["data-kind"] for chip in (scan, sea)] == ["image", "image"]  # who is blind is told
+    shown = [str(each["src"]) for each in page.html.select("img.sheet")]
+    assert [each.partition("size=")[2] for each in shown] == ["page1", "page2"]
+    assert (await ask(person, "GET", shown[1])).headers["Content-Type"] == "image/jpeg"
+    assert "reads nothing" not in page.text + image.text
+    assert len(image.html.select("img.sheet")) == 1
+    sent = await person.send("Read", attachment=str(scan["data-id"]))
+    assert sent.one(".card small a")["href"] == f"/attachments/{scan['data-id']}/text"

@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from chat.providers.tokens import estimate
-from tests.attachments.made import encoded, scene
+from tests.attachments.made import encoded, scanned, scene
 from tests.attachments.sending import ids_of, upload, uploaded
 from tests.conftest import ON_SQLITE, SiteMaker
 from tests.people import PARTIAL, Person, conversation_of, reply_of
@@ -89,6 +89,28 @@ async def test_every_way_to_a_reply_has_the_files_of_its_question(
     again = await ada.partial(f"/replies/{replies_of(page)[1]}/retry")
     await ada.watched(reply_of(again))
     assert sent_to(upstream, "large") == [(0, blind.replace("Which?", "Which one?"))]
+
+
+@ON_SQLITE
+async def test_a_scan_goes_as_images_as_far_as_there_is_room_and_in_words_beyond(
+    seeing: SeeingSite, upstream: Upstream
+) -> None:
+    _, ada = seeing
+    files = ("scan.pdf", scanned(7)), ("late.png", encoded(scene(), "PNG"))
+    fields = [("text", "Read"), ("key", "k"), ("model", TINY), ("model", LARGE)]
+    fields += [("attachment", chip) for chip in ids_of(await upload(ada, *files))]
+    sent = await ask(ada, "POST", "/conversations", PARTIAL, data=fields)
+    replies = replies_of(sent)
+    await all_of(ada, replies)
+    seen, blind = [(await ada.get(f"/replies/{reply}")).html for reply in replies]
+
+    ((images, told),) = sent_to(upstream, "tiny")
+    assert images == 2  # of 1,300 tokens each, in six tenths of what 8,000 leave
+    assert 'Of the file "scan.pdf" the first 2 of 7 pages are attached, as images.' in told
+    assert 'The file "late.png" is attached, but it could not be sent along.' in told
+    assert seen.select_one(".aside") and not blind.select_one(".aside")
+    ((none, words),) = sent_to(upstream, "large")
+    assert none == 0 and 'The file "scan.pdf" is attached, but there is no text in it.' in words
 
 
 @ON_SQLITE

@@ -7,6 +7,7 @@ from chat.web.body import WINDOW
 from chat.web.guard import Guard
 
 FORM = (b"content-type", b"multipart/form-data; boundary=b")
+CHUNKED = (b"transfer-encoding", b"chunked")
 PIECE = 64 * 1024
 
 
@@ -16,6 +17,7 @@ class Client:
     def __init__(self, count: int, pause: float = 0.0, silent: int = 10**9) -> None:
         self.taken = 0
         self.status = 0
+        self.body = b""
         self._count, self._pause, self._silent = count, pause, silent
 
     async def receive(self) -> dict[str, Any]:
@@ -28,8 +30,9 @@ class Client:
 
     async def send(self, message: dict[str, Any]) -> None:
         self.status = message.get("status", self.status)
+        self.body += message.get("body", b"")
 
-    async def post(self, app: Any, path: str) -> None:
+    async def post(self, app: Any, path: str, framing: tuple[bytes, bytes] = CHUNKED) -> None:
         guard = Guard(
             app,
             body_limit=lambda path: 10**9,
@@ -42,7 +45,7 @@ class Client:
         scope = {
             "type": "http", "http_version": "1.1", "method": "POST", "scheme": "http",
             "path": path, "raw_path": path.encode(), "query_string": b"",
-            "headers": [(b"host", b"localhost"), (b"transfer-encoding", b"chunked"), FORM],
+            "headers": [(b"host", b"localhost"), framing, FORM],
             "client": ("192.0.2.1", 4711), "server": ("127.0.0.1", 5001), "state": {},
         }  # fmt: skip
         await guard(scope, self.receive, self.send)
@@ -93,3 +96,11 @@ async def test_nobody_gets_ahead_of_the_app() -> None:
     await client.post(greedy, "/files")
     assert client.status == 413
     assert client.taken * PIECE > 3_000_000, "who still sends is heard out for a while"
+
+
+async def test_a_length_beyond_all_measure_is_refused_in_words_that_are_true() -> None:
+    client = Client(1)
+    await client.post(reads, "/files", (b"content-length", b"9" * 20))
+
+    assert client.status == 413
+    assert client.body == b'<p role="alert">This is too large to be sent here.</p>\n'
