@@ -263,7 +263,7 @@ def _patterns(entry: Entry) -> tuple[str, ...]:
     value = entry.left.pop("models", ["*"])
     if not isinstance(value, list):
         entry.mistake('models must be a list of patterns, such as ["openai/*", "*-mini"].')
-        return ("*",)
+        return (value,) if _usable(value) else ()
     for pattern in value:
         if not _usable(pattern):
             shown = repr(pattern)[:60]

@@ -175,6 +175,9 @@ def test_what_cannot_be_read_becomes_no_plan_without_limits(tmp_path: Path) -> N
     assert (free.messages, free.parallel) == (20, 2), "misspelt, and careful"
     assert (team.messages, team.price) == (20, "price_1"), "who has paid still has their plan"
     assert most.messages is None
+    said = found(f'{FREE}models = "openai/*-mini"')
+    assert said.allows(said.default, model("openai/x-mini"))
+    assert not said.allows(said.default, model("openai/x")), "no list, and yet no free for all"
     assert typed.by_price == {"price_1": team}
     assert len(typed.mistakes) == 2
 

@@ -2,11 +2,7 @@
 
 from pathlib import Path
 
-import pytest
-
-from chat.settings import Settings
 from tests.billing.conftest import becomes, selling, upgrade
-from tests.conftest import ON_SQLITE
 from tests.databases import Installer
 from tests.people import Person
 from tests.stripe.world import StripeAccount
@@ -23,8 +19,6 @@ promotion_codes = true
 """
 
 
-@ON_SQLITE
-@pytest.mark.skipif("plans_file" not in Settings.__slots__, reason="PLANS_FILE is not read yet")
 async def test_the_days_for_nothing_are_given_once(
     database: Installer, stripe_account: StripeAccount, tmp_path: Path
 ) -> None:
