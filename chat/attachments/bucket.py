@@ -36,9 +36,7 @@ class Bucket:
 
     def __init__(self, uploads: Uploads, variables: Mapping[str, str]) -> None:
         given: Any = {
-            name.lower(): value
-            for name, value in variables.items()
-            if name in VARIABLES and value
+            name.lower(): value for name, value in variables.items() if name in VARIABLES and value
         }
         endpoint = given.pop("aws_endpoint_url_s3", "") or given.get("aws_endpoint_url", "")
         endpoint = endpoint or given.pop("aws_endpoint", "")
