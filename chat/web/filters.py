@@ -42,7 +42,7 @@ def size(count: int) -> str:
     while value >= 999.5 and unit != "TB":
         value, unit = value / 1000, next(units)
     shown = round(value, 1) if unit not in ("bytes", "kB") and value < 100 else round(value)
-    return f"{format_decimal(shown, locale=locale())} {unit}"
+    return f"{format_decimal(shown, locale=locale())} {'byte' if count == 1 else unit}"
 
 
 def money(micro: int, figures: int = 2, least: int = 2) -> str:

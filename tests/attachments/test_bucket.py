@@ -186,7 +186,6 @@ def test_a_backup_says_that_the_files_are_not_in_it(tmp_path: Path) -> None:
 
 
 async def test_what_makes_no_sense_is_one_line(tmp_path: Path) -> None:
-    env = {"UPLOADS": "s3://prosa", "AWS_CHECKSUM_ALGORITHM": "none of them"}
-    done = run("serve", data=tmp_path, **env)
+    done = run("serve", data=tmp_path, UPLOADS="s3://prosa", AWS_CHECKSUM_ALGORITHM="no such")
 
     assert "UPLOADS cannot be used" in refused(done)

@@ -86,6 +86,7 @@ async def test_several_come_at_once_and_in_order(ada: Person) -> None:
 
     assert [chip.text for chip in answer.html.select(".chip bdi")] == ["0.txt", "1.txt", "2.txt"]
     assert len(set(ids_of(answer))) == 3
+    assert (await upload(ada, ("x.txt", b"x"))).words(".chip small") == "1 byte"
 
 
 async def test_a_file_too_large_is_named_with_the_limit(
