@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from quart import request
+from quart import after_this_request, request
 from quart_auth import Action, AuthUser, QuartAuth, current_user, login_user, logout_user
 
 from chat.accounts.domain import DAY, Account
@@ -79,8 +79,14 @@ async def begin_session(account_id: str) -> None:
 
 
 async def end_session() -> None:
+    """The browser forgets the files that it kept, too."""
     await _end_row()
     logout_user()
+
+    @after_this_request
+    def forget(response: Any) -> Any:
+        response.headers["Clear-Site-Data"] = '"cache"'
+        return response
 
 
 async def _end_row() -> None:

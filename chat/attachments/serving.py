@@ -87,6 +87,7 @@ def _headers(attachment: Attachment, picture: str) -> dict[str, str]:
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": FOR_EVER,
+        "Vary": "Cookie",
         "Accept-Ranges": "bytes",
         "ETag": f'"{attachment.id}{picture}"',  # never changes, and says nothing of the content
     }

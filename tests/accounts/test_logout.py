@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+from tests.attachments.sending import uploaded
 from tests.people import Person
+from tests.raw import ask
 from tests.rows import count
 from tests.site import Site
 
@@ -71,3 +73,16 @@ async def test_pages_are_kept_by_no_cache(ada: Person) -> None:
         page = await ada.get(path)
         assert page.headers["Cache-Control"] == "no-store"
         assert "Cookie" in page.headers["Vary"]
+
+
+async def test_s059_the_browser_keeps_no_files_after_it(ada: Person) -> None:
+    """They are private and may be kept for a year: what is kept is asked for with the cookie."""
+    brought = await uploaded(ada, "a.txt", b"rhinoceros")
+    file = await ada.get(f"/attachments/{brought}")
+
+    gone = await ask(ada, "POST", "/logout")
+
+    assert file.headers["Cache-Control"].startswith("private")
+    assert file.headers["Vary"] == "Cookie"
+    assert gone.headers["Clear-Site-Data"] == '"cache"'
+    assert (await ada.get(f"/attachments/{brought}")).url.startswith(f"{ada.base}/login")
