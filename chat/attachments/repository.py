@@ -32,6 +32,10 @@ class Content:
     derived: str
 
 
+class FileGone(NotFound):
+    """Only a file that the form names is; what else it builds on is there."""
+
+
 class AttachmentRepository:
     """ "Not yours" and "not there" look the same: NotFound."""
 
@@ -128,7 +132,7 @@ async def attached(
             account_id=account_id,
         )
         if not found:
-            raise NotFound("A file of this message is gone, or was sent already. Leave it out.")
+            raise FileGone("A file of this message is gone, or was sent already. Leave it out.")
     return await _some(tx, ids, account_id)
 
 

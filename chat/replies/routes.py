@@ -13,6 +13,7 @@ from quart_auth import login_required
 
 from chat.accounts import visitor
 from chat.attachments.intake import waiting
+from chat.attachments.repository import FileGone
 from chat.billing import current as billing
 from chat.billing.refusals import REFUSALS, Refusal
 from chat.conversations.composing import composer, kept
@@ -69,7 +70,7 @@ async def send(conversation_id: str) -> Answer:
     except ChatError as error:
         if partial():
             raise
-        at = "" if isinstance(error, NotFound) else (await request.form).get("parent", "")
+        at = "" if _astray(error) else (await request.form).get("parent", "")
         return await _refused(error, "conversations/show.html", await whole(conversation, at=at))
     return await changed(
         "replies/_sent.html",
@@ -157,12 +158,17 @@ async def _refused(error: ChatError, template: str, context: dict[str, Any]) -> 
     chips, said, code = await waiting(), sentence(error), error.code
     if isinstance(error, REFUSALS):
         context["shortage"], said, code = billing.shortage(error, kept(form, chips)), "", ""
-    preset = "" if isinstance(error, NotFound) else form.get("preset", "")
+    preset = "" if _astray(error) else form.get("preset", "")
     refused = context["composer"].refused(form.get("text", ""), said, code, preset, chips)
     model, *sides = form.getlist("model") or [""]
     context["composer"] = refused
     context["picker"] = picker(context.get("conversation"), model, sides)
     return marked(await page(template, history=await history(), **context), error)
+
+
+def _astray(error: ChatError) -> bool:
+    """Whether what the form builds on is gone: its preset, or the message before."""
+    return isinstance(error, NotFound) and not isinstance(error, FileGone)
 
 
 async def _short(error: Refusal, reply_id: str) -> Answer:

@@ -170,6 +170,27 @@ async def test_a_removed_chip_is_gone(site: Site, ada: Person) -> None:
     assert refused.words(".notice") == said
 
 
+async def test_a_message_whose_file_is_gone_stays_where_it_was_written(ada: Person) -> None:
+    await ada.post("/presets", {"name": "Vet", "model": "", "system": "You are a vet."})
+    listed = await ada.get("/presets")
+    preset = str(listed.one(".sessions a")["href"]).removeprefix("/?preset=")
+    new = await ada.post("/conversations", fields(attachment=ABSENT, preset=preset))
+
+    assert new.status == 404
+    assert new.one("#composer [name=preset]")["value"] == preset
+    assert new.one("#composer textarea").text.strip() == "Read this"
+
+    first = await ada.send("One")
+    older = reply_of(first)
+    await ada.watched(older)
+    await ada.watched(reply_of(await ada.partial(f"/replies/{older}/retry")))
+    below = fields(attachment=ABSENT, parent=older)
+    again = await ada.post(f"/conversations/{conversation_of(first)}/messages", below)
+
+    assert again.status == 404
+    assert again.one("#composer [name=parent]")["value"] == older
+
+
 async def test_a_chip_that_another_tab_still_shows_takes_nothing_out_of_its_message(
     site: Site, ada: Person, eve: Person
 ) -> None:
