@@ -1,6 +1,7 @@
 """Conversations in the database. Every query is scoped by account_id."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -23,6 +24,7 @@ LONGEST_HISTORY = 400  # messages that can go into a prompt
 PINNED = 50
 END = 2**62
 Place = tuple[str | None, int]  # what stands there are versions of each other: the parent, the side
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _searching = asyncio.Semaphore(1)  # a search takes long: pages keep a reader for themselves
 
 
@@ -43,10 +45,10 @@ class ConversationRepository:
             raise Invalid("This page of the history does not exist.")
         where = {"account_id": account_id, "before": int(moment or END), "before_id": before_id}
         if q:
+            exact = _pattern(q)
+            patterns = {"exact": exact, "rough": _BEYOND_ASCII.sub("_", exact)}
             async with _searching:
-                rows = await self._db.all(
-                    SQL["search"], pattern=_pattern(q), limit=PAGE + 1, **where
-                )
+                rows = await self._db.all(SQL["search"], **patterns, limit=PAGE + 1, **where)
             pinned = []
         else:
             first = 0 if before else PINNED

@@ -254,7 +254,7 @@ def _settle(jobs: Sequence[_Job], answers: Sequence[Any]) -> None:
 async def _connect(path: Path, opened: list[_Connection], *pragmas: str) -> _Connection:
     def connected() -> sqlite3.Connection:
         raw = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
-        raw.create_function("lower", 1, str.lower, deterministic=True)  # SQLite's own knows ASCII
+        raw.create_function("upper", 1, str.upper, deterministic=True)  # SQLite's own knows ASCII
         return raw
 
     connection = _Connection(connected, iter_chunk_size=64)

@@ -28,17 +28,20 @@ SELECT c.id, c.title, c.pinned, c.archived, c.updated_at,
  ORDER BY c.pinned DESC, c.updated_at DESC, c.id DESC;
 
 -- name: search
--- Titles and messages of one account, archived ones too, newest first.
+-- Titles and messages of one account, archived ones too, newest first. On SQLite lower() is quick and
+-- knows ASCII, so :rough has _ for the rest; upper() is Python's and is asked about what is left.
 SELECT c.id, c.title, c.pinned, c.archived, c.updated_at,
        EXISTS (SELECT 1 FROM replies r
                 WHERE r.account_id = c.account_id AND r.conversation_id = c.id
                   AND r.state IN ('pending', 'streaming')) AS running
   FROM conversations c
  WHERE c.account_id = :account_id AND (c.updated_at, c.id) < (:before, :before_id)
-   AND (lower(c.title) LIKE lower(CAST(:pattern AS TEXT)) ESCAPE '\'
+   AND ((lower(c.title) LIKE lower(CAST(:rough AS TEXT)) ESCAPE '\'
+         AND upper(c.title) LIKE upper(CAST(:exact AS TEXT)) ESCAPE '\')
         OR EXISTS (SELECT 1 FROM messages m
                     WHERE m.conversation_id = c.id AND m.account_id = c.account_id
-                      AND lower(m.text) LIKE lower(CAST(:pattern AS TEXT)) ESCAPE '\'))
+                      AND lower(m.text) LIKE lower(CAST(:rough AS TEXT)) ESCAPE '\'
+                      AND upper(m.text) LIKE upper(CAST(:exact AS TEXT)) ESCAPE '\'))
  ORDER BY c.updated_at DESC, c.id DESC
  LIMIT :limit;
 
