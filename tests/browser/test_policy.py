@@ -105,7 +105,7 @@ async def test_a_hostile_reply_stays_in_its_bubble_at_every_moment(
     tab: TabMaker, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In pieces of three characters, shown three times as often as usual."""
-    monkeypatch.setattr("chat.replies.live.TICK", 0.03)
+    monkeypatch.setattr("chat.providers.pace.TICK", 0.03)
     first = await tab()
     watched = Watched(first.context)
     await first.context.add_init_script(TRAP)
