@@ -7,6 +7,7 @@ from math import inf
 import aiohttp
 
 from chat.providers.domain import ProviderError
+from chat.providers.pace import PACE
 
 MAX_LINE = 1_000_000  # bytes
 
@@ -112,7 +113,7 @@ class Watch:
             return  # all of it is here, or none will come
         transport.pause_reading()
         try:
-            await asyncio.sleep(seconds)
+            await PACE.rest(seconds)
         finally:
             transport.resume_reading()
 

@@ -11,6 +11,7 @@ from quart import current_app
 from chat.conversations.measures import Measures
 from chat.db.database import Database
 from chat.errors import Unavailable
+from chat.providers.pace import PACE
 from chat.replies import notes
 from chat.replies.domain import Chunk, Started
 from chat.replies.generation import Generation, Preparation
@@ -109,6 +110,7 @@ class Generations:
         """Ends everything as interrupted, with every character that arrived stored."""
         self._closing = True
         self._mirrors.close()
+        await PACE.hurry()
         for generation in self._running.values():
             generation.cancel("interrupted")
         while self._tasks:

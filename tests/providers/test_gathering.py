@@ -100,3 +100,37 @@ async def test_a_client_that_is_closed_meanwhile_says_so_in_our_words(upstream: 
     with pytest.raises(ProviderError) as found:
         await resting
     assert found.value.kind == "truncated"
+
+
+@pytest.mark.usefixtures("slow_pace")
+async def test_whoever_hurries_has_what_came_by_then(http: aiohttp.ClientSession) -> None:
+    came = asyncio.Event()
+
+    async def twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + WORDS[0])
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.write(WORDS[1])
+        came.set()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(twice, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    heard = list[Event]()
+
+    async def hear() -> None:
+        async with aclosing(OpenAI("o", "O", url, "", http, limits=FAST).stream(prompt())) as told:
+            async for event in told:
+                heard.append(event)
+
+    hearing = asyncio.create_task(hear())
+    await came.wait()
+    before = text_of(heard)
+    await PACE.hurry()
+    hearing.cancel()
+    await asyncio.wait({hearing})
+    server.close()
+
+    assert (before, text_of(heard)) == ("once ", "once upon ")
