@@ -211,7 +211,7 @@ def _login_form(
 def _held(form: MultiDict[str, str], action: str = "") -> dict[str, Any] | None:
     """The message that waits for its sender to log in: what the form carried, and where it goes."""
     action = local_path(action or form.get("held", ""), "")
-    if not _SENDING.fullmatch(action) or not form.get("text"):
+    if not _SENDING.fullmatch(action) or not (form.get("text") or form.get("attachment")):
         return None
     kept = {name: form.get(name, "") for name in _SENT}
     many = {"models": form.getlist("model"), "attachments": form.getlist("attachment")}

@@ -82,6 +82,12 @@ async def to_be_sent() -> tuple[str, ...]:
     return wanted
 
 
+async def name_of(attachment_id: str) -> str:
+    """The name of a file, '' where it is nobody's or another's."""
+    found = await attachments().some([attachment_id], visitor.account_id())
+    return found[0].name if found else ""
+
+
 async def waiting() -> tuple[Attachment, ...]:
     """What the form of this request would have sent: its page shows the chips again."""
     form = await request.form

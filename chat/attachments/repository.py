@@ -124,7 +124,7 @@ async def attached(
 ) -> tuple[Attachment, ...]:
     """Puts them into a message; NotFound unless each is this account's, and was never sent."""
     for position, attachment_id in enumerate(ids):
-        found = await tx.all(
+        found = _is_one(attachment_id) and await tx.all(
             SQL["attach"],
             id=attachment_id,
             message_id=message_id,
@@ -170,9 +170,14 @@ async def same(
     return there
 
 
+def _is_one(attachment_id: str) -> bool:
+    """What is no id is nobody's; and PostgreSQL knows no NUL."""
+    return attachment_id.isascii() and attachment_id.isalnum()
+
+
 async def _some(tx: Statements, ids: Sequence[str], account_id: str) -> tuple[Attachment, ...]:
-    asked = [each for each in ids if each.isascii() and each.isalnum()]  # what is no id is nobody's
-    if not asked:  # and PostgreSQL's JSON has no NUL
+    asked = [each for each in ids if _is_one(each)]
+    if not asked:
         return ()
     rows = await tx.all(SQL["some"], account_id=account_id, ids=json.dumps(asked))
     found = {row["id"]: Attachment(**row) for row in rows}

@@ -59,7 +59,7 @@ def build(
     more = {message_id: len(echo) // BYTES_PER_TOKEN for message_id, echo in told.items()}
     more |= {message_id: file.tokens(message_id) for message_id, file in files.items()}
     found = part(history, model, measure, system=first, more=more, most=most)
-    sent = [message for message in history[found.first :] if message.text]
+    sent = [message for message in history[found.first :] if message.text or message.id in files]
     turns = [_turn(message, told, files) for message in sent]
     tokens = found.tokens + first
     if turns and turns[-1].role == "assistant":

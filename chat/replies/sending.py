@@ -9,7 +9,7 @@ from quart import request
 from werkzeug.datastructures import MultiDict
 
 from chat.accounts import visitor
-from chat.attachments.intake import form_with_files, to_be_sent
+from chat.attachments.intake import form_with_files, name_of, to_be_sent
 from chat.billing import current as billing
 from chat.billing.parts import current_plans
 from chat.billing.refusals import REFUSALS
@@ -44,7 +44,10 @@ async def send(conversation_id: str = "") -> Started:
     """
     form, _ = await form_with_files()
     picked = "" if form.get("model") else await _picked(conversation_id)
-    draft = replace(_draft(form, picked), attachments=await to_be_sent())
+    files = await to_be_sent()
+    draft = replace(_draft(form, picked, alone=not files), attachments=files)
+    if not draft.text:
+        draft = replace(draft, called=await name_of(files[0]))
     return await _carried_out(_begin(draft, visitor.account_id(), conversation_id), conversation_id)
 
 
@@ -137,14 +140,14 @@ def _limits() -> Limits:
     return Limits(at_once=settings.limit_replies, a_minute=settings.limit_sends, plans=plans)
 
 
-def _draft(form: MultiDict[str, str], otherwise: str = "") -> Draft:
-    """`otherwise`: the id of the model for a form that names none."""
+def _draft(form: MultiDict[str, str], otherwise: str = "", *, alone: bool = True) -> Draft:
+    """`otherwise`: the id of the model for a form that names none; `alone`: no files go with it."""
     key = form.get("key", "")
     if len(key) > LONGEST_KEY or not key.isprintable():
         raise Invalid("This form is damaged. Reload the page and send again.")
     model, *others = _models(form.getlist("model"), otherwise)
     return Draft(
-        clean_prompt(form.get("text", "")),
+        clean_prompt(form.get("text", ""), alone=alone),
         model,
         key,
         parent=form.get("parent", ""),

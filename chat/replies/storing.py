@@ -31,6 +31,7 @@ class Draft:
     others: tuple[Model, ...] = ()
     preset: str = ""
     attachments: tuple[str, ...] = ()  # ids
+    called: str = ""  # what a conversation that begins without a text is about
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -92,7 +93,7 @@ async def leaf_beside(
 
 
 async def add_conversation(tx: Statements, draft: Draft, account_id: str, now: int) -> Conversation:
-    title, conversation_id = first_words(draft.text), secrets.token_hex(16)
+    title, conversation_id = first_words(draft.text or draft.called), secrets.token_hex(16)
     await tx.run(
         SQL["add_conversation"],
         id=conversation_id,

@@ -16,11 +16,13 @@ def clean(value: str) -> str:
     return _UNWANTED.sub("", text).encode("utf-8", "replace").decode("utf-8")
 
 
-def clean_prompt(value: str) -> str:
-    """A message as it is kept; Invalid when empty or over 200 kB."""
+def clean_prompt(value: str, *, alone: bool = True) -> str:
+    """A message as it is kept; Invalid when over 200 kB, or empty and `alone`: without files."""
     text = clean(value).strip("\n")
     if not text.strip():
-        raise Invalid("Type a message first.")
+        if alone:
+            raise Invalid("Type a message first.")
+        return ""
     if len(text.encode()) > LONGEST_PROMPT:
         raise Invalid("This message is longer than 200 kB. Shorten it, or send it in parts.")
     return text

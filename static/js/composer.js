@@ -33,10 +33,21 @@ function keepDraft(form, sentKey) {
   } catch {} // private windows may refuse storage; then there are no drafts
 }
 
+// Without a file a message needs words. Without scripts the server says so.
+const bringsFiles = (form) => form.querySelector(".chip:not(.failed)") !== null;
+
+function watchFiles(form) {
+  const list = form.querySelector("#chips");
+  const look = () => { form.elements.text.required = !bringsFiles(form); };
+  new MutationObserver(look).observe(list, { childList: true, subtree: true, attributeFilter: ["class"] });
+  look();
+}
+
 function restore() {
   const area = box();
   if (!area || area.dataset.ready) return;
   area.dataset.ready = "yes";
+  watchFiles(area.form);
   const { key, text } = area.form.elements;
   const draft = readDraft(area.form);
   if (draft.text && !text.value) {
@@ -62,7 +73,7 @@ document.addEventListener("keydown", (event) => {
   if (event.shiftKey || event.isComposing || event.keyCode === 229 || !fine.matches) return;
   event.preventDefault();
   const send = event.target.form.querySelector(".send");
-  if (send && !send.disabled && event.target.value.trim()) event.target.form.requestSubmit(send);
+  if (send && !send.disabled && (event.target.value.trim() || bringsFiles(event.target.form))) event.target.form.requestSubmit(send);
 });
 
 document.addEventListener("submit", ({ target, submitter }) => {

@@ -72,8 +72,8 @@ async def test_s050_ids_that_no_database_could_hold_are_nobody_s(ada: Person) ->
         refused = await post_bytes(ada, "/conversations", f"text=&attachment={odd}".encode())
 
         assert (chips.status, chips.html.select("li")) == (200, [])
-        assert refused.status == 422
-        assert "Type a message first." in refused.text
+        assert refused.status == 404
+        assert "A file of this message is gone" in refused.text
 
 
 @ON_SQLITE

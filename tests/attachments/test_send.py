@@ -7,6 +7,7 @@ from tests.attachments.sending import form, ids_of, post, upload, uploaded
 from tests.people import Answer, Person, conversation_of, reply_of
 from tests.rows import count
 from tests.site import Site
+from tests.upstream import Upstream
 
 ABSENT = "0" * 32
 
@@ -168,6 +169,24 @@ async def test_a_removed_chip_is_gone(site: Site, ada: Person) -> None:
     assert refused.status == 404
     said = "A file of this message is gone, or was sent already. Leave it out."
     assert refused.words(".notice") == said
+
+
+async def test_files_say_it_without_a_word(ada: Person, upstream: Upstream) -> None:
+    answer = await ada.send("", attachment=await uploaded(ada, "Minutes of May.txt"))
+    await ada.watched(reply_of(answer))
+    page = await ada.get(f"/conversations/{conversation_of(answer)}")
+    (asked,) = upstream.asked[-1]["messages"]
+
+    assert names(page) == ["Minutes of May.txt"]
+    assert page.words("h1").startswith("Minutes of May.txt")
+    assert "Some notes." in asked["content"]
+
+    upstream.asked.clear()
+    await ada.watched(reply_of(await ada.send("And now?", conversation_of(answer))))
+    first, _, last = upstream.asked[-1]["messages"]
+    assert (first["content"], last["content"]) == (asked["content"], "And now?")
+    again = await ada.post(f"/messages/{page.one('.message')['id'][2:]}/versions", fields(""))
+    assert again.status == 422
 
 
 async def test_a_message_whose_file_is_gone_stays_where_it_was_written(ada: Person) -> None:

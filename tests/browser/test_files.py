@@ -13,6 +13,7 @@ from tests.conftest import ON_SQLITE
 from tests.site import Site
 
 pytestmark = [pytest.mark.browser, ON_SQLITE]
+NEEDS_WORDS = "() => document.querySelector('#composer textarea').matches(':invalid')"
 GIVE = """([kind, name, type, bytes]) => {
   const transfer = new DataTransfer();
   transfer.items.add(new File([new Uint8Array(bytes)], name, { type }));
@@ -129,9 +130,14 @@ async def test_send_waits_for_what_is_on_its_way_and_a_failure_can_be_tried_agai
     await page.unroute("**/attachments")
     await page.click(".chip.failed >> text=Retry")
     assert await chips(page, 1) == ["again.txt"]
-    await page.fill(BOX, "And this")
-    await page.press(BOX, "Enter")
+    assert await page.evaluate(NEEDS_WORDS) is False
+    await page.press(BOX, "Enter")  # without a word
     await answered(page, 2)
+    assert await page.evaluate(NEEDS_WORDS) is True
+    await page.click(".send")  # nothing to send
+    assert await page.locator("[data-role=user] .bubble:visible").all_inner_texts() == [
+        "With a file"
+    ]
     assert await page.locator("[data-role=user] .card bdi").all_inner_texts() == [
         "slow.txt",
         "again.txt",

@@ -92,6 +92,20 @@ async def test_every_way_to_a_reply_has_the_files_of_its_question(
 
 
 @ON_SQLITE
+async def test_an_image_alone_is_asked_about_without_an_empty_text(
+    seeing: SeeingSite, upstream: Upstream
+) -> None:
+    _, ada = seeing
+    picture = await uploaded(ada, "harbour.png", encoded(scene(40, 30), "PNG"))
+    first = await ada.send("", attachment=picture)
+    await ada.watched(reply_of(first))
+    (turn,) = upstream.asked[-1]["messages"]
+
+    assert [part["type"] for part in turn["content"]] == ["image_url"]
+    assert first.words("h1").startswith("harbour.png")
+
+
+@ON_SQLITE
 async def test_a_scan_goes_as_images_as_far_as_there_is_room_and_in_words_beyond(
     seeing: SeeingSite, upstream: Upstream
 ) -> None:
