@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from quart import after_this_request, request
+from quart import after_this_request, g, has_request_context, request
 from quart_auth import Action, AuthUser, QuartAuth, current_user, login_user, logout_user
 
 from chat.accounts.domain import DAY, Account
@@ -75,6 +75,7 @@ async def begin_session(account_id: str) -> None:
     agent = request.headers.get("User-Agent", "")
     token = await SessionRepository(current_db()).begin(account_id, agent, now())
     login_user(Visitor(token, Action.WRITE_PERMANENT))
+    g.pop("visitor", None)
     await _visitor().resolve()
 
 
@@ -82,6 +83,7 @@ async def end_session() -> None:
     """The browser forgets the files that it kept, too."""
     await _end_row()
     logout_user()
+    g.pop("visitor", None)
 
     @after_this_request
     def forget(response: Any) -> Any:
@@ -96,5 +98,10 @@ async def _end_row() -> None:
 
 
 def _visitor() -> Visitor:
+    if not has_request_context():
+        return Visitor(None)
+    if found := g.get("visitor"):  # a page asks a dozen times, and the proxy takes its time
+        return cast(Visitor, found)
     proxy: Any = current_user
-    return cast(Visitor, proxy._get_current_object())
+    g.visitor = proxy._get_current_object()
+    return cast(Visitor, g.visitor)

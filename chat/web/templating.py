@@ -42,6 +42,9 @@ class Templates:
         self._environment.globals.update(
             asset=assets.url, has_htmx=assets.has_htmx, url_for=address
         )
+        # Given to all, since an import in each template costs more than what it draws.
+        drawn = self._environment.get_template("_icon.html").module
+        self._environment.globals["icon"] = drawn.icon  # type: ignore[attr-defined] # its macro
 
     def render(self, name: str, context: Mapping[str, object]) -> str:
         with i18n.speaking(i18n.language()):  # found out once, not for every word
