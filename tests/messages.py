@@ -20,7 +20,9 @@ KEYWORDS: dict[str, Any] = {
     "N_": None,
     "ngettext": (1, 2),
     "count": (4,),  # Throttle.count's last argument
-    **dict.fromkeys("Invalid NotFound Conflict Forbidden OverLimit TooLarge Unavailable".split()),
+    **dict.fromkeys(
+        "Invalid NotFound FileGone Conflict Forbidden OverLimit TooLarge Unavailable".split()
+    ),
 }
 JINJA = {"trim_blocks": "true", "lstrip_blocks": "true", "newstyle_gettext": "false"}
 # Babel's own header has dates and its version: the file would change without a change.

@@ -39,12 +39,11 @@ def test_it_does_not_open_in_another_row_or_for_another_address(place: tuple[str
 
 def test_it_does_not_open_when_any_part_of_it_is_changed() -> None:
     sealer = Sealer("s" * 32)
-    sealed = sealer.seal(KEY, PLACE)
+    sealed = next(each for each in iter(lambda: sealer.seal(KEY, PLACE), "") if each[-3] == "A")
     for at, letter in enumerate(sealed):
         other = "A" if letter != "A" else "B"
         changed = sealed[:at] + other + sealed[at + 1 :]
-        # The last letter before padding has bits that mean nothing.
-        assert sealer.open(changed, PLACE) in (None, KEY if at >= len(sealed) - 2 else None)
+        assert sealer.open(changed, PLACE) is None, at
     for broken in ("", "v1.", "v1.AAAA", "v2." + sealed[3:], sealed[:-9], "v1.é"):
         assert sealer.open(broken, PLACE) is None
 
