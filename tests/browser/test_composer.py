@@ -10,7 +10,7 @@ from playwright.async_api import Page, Route
 from tests.browser.cable import laid
 from tests.browser.chromium import BOX, answered, says, send
 from tests.browser.conftest import TabMaker, WindowMaker
-from tests.conftest import SiteMaker
+from tests.conftest import ON_SQLITE, SiteMaker
 from tests.people import PASSWORD, Person
 from tests.rows import change, count
 from tests.site import Site
@@ -34,6 +34,22 @@ async def test_enter_sends_and_shift_enter_breaks_the_line(tab: TabMaker) -> Non
     await answered(page)
 
     assert await sent(page) == ["One\nTwo"]
+
+
+@ON_SQLITE
+async def test_who_sends_as_the_page_appears_stays_on_it(window: WindowMaker, ada: Person) -> None:
+    context = await window(ada)
+    await context.add_init_script(
+        "const later = setTimeout; window.setTimeout = (f, ms, ...a) => later(f, ms || 5_000, ...a)"
+    )
+    page = await context.new_page()
+    await page.goto(ada.base)
+    await page.evaluate("window.stayed = true")
+    await page.type(BOX, "Hello")
+    await page.press(BOX, "Enter")
+    await answered(page)
+
+    assert await page.evaluate("window.stayed")
 
 
 async def test_enter_breaks_the_line_where_there_is_no_shift_key(tab: TabMaker) -> None:
