@@ -40,7 +40,10 @@ class Templates:
             short_day=filters.short_day,
         )
         self._environment.globals.update(
-            asset=assets.url, has_htmx=assets.has_htmx, url_for=address
+            _=i18n.gettext,  # as it is: Jinja's alias looks it up for each word
+            asset=assets.url,
+            has_htmx=assets.has_htmx,
+            url_for=address,
         )
         # Given to all, since an import in each template costs more than what it draws.
         drawn = self._environment.get_template("_icon.html").module

@@ -143,7 +143,7 @@ async def test_the_keyboard_reaches_everything_and_shows_where_it_is(
         "Retry",
         "Your message",
         "Model",
-        "Add files: up to 10 files of 20 MB each",
+        "Add files: up to 10 files of 20 MB each, 1 GB in your account",
         "Compare",
         "Send",
     ]
