@@ -104,6 +104,7 @@ async def test_a_reply_is_announced_once_and_only_when_it_is_complete(
     await send(page, "Speak again")
     await answered(page, 2)
 
+    await page.wait_for_function("() => announced.length >= 2")  # a moment after it is shown
     assert await page.evaluate("announced") == [
         "tiny: First words and the last.",
         "tiny: Hello, world.",
