@@ -46,7 +46,7 @@ async def test_columns_become_tabs_and_one_of_them_goes_on(
         Answer([AWKWARD, "\n\nThe small end."], held=held, model="tiny"),
         Answer(["Big and ", "short."], held=held, model="large"),
     )
-    page = await tab(viewport={"width": 1280, "height": 800})
+    page = await tab(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     await pick(page, LARGE, GUIDE)
     assert await page.locator(".compare > button").inner_text() == "3 models"
     await send(page, "Which one?")
