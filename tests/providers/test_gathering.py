@@ -104,13 +104,13 @@ async def test_a_client_that_is_closed_meanwhile_says_so_in_our_words(upstream: 
 
 @pytest.mark.usefixtures("slow_pace")
 async def test_whoever_hurries_has_what_came_by_then(http: aiohttp.ClientSession) -> None:
-    came = asyncio.Event()
+    rests, came = asyncio.Event(), asyncio.Event()
 
     async def twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + WORDS[0])
         await writer.drain()
-        await asyncio.sleep(0.05)
+        await rests.wait()
         writer.write(WORDS[1])
         came.set()
         await reader.read()
@@ -124,6 +124,7 @@ async def test_whoever_hurries_has_what_came_by_then(http: aiohttp.ClientSession
         async with aclosing(OpenAI("o", "O", url, "", http, limits=FAST).stream(prompt())) as told:
             async for event in told:
                 heard.append(event)
+                rests.set()  # it does before anybody else has a turn
 
     hearing = asyncio.create_task(hear())
     await came.wait()
