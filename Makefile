@@ -91,11 +91,11 @@ screenshots: setup $(VENV)/.dev
 
 # Which versions are installed, with their hashes (needs uv).
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --extra postgres pyproject.toml -c requirements.lock -o requirements-postgres.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --extra s3 pyproject.toml -c requirements.lock -o requirements-s3.lock
-	uv pip compile --universal --python-version 3.14 --generate-hashes --no-header tests/stripe/requirements.in -o tests/stripe/requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --extra postgres pyproject.toml -c requirements.lock -o requirements-postgres.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --extra s3 pyproject.toml -c requirements.lock -o requirements-s3.lock
+	uv pip compile --universal --python-version 3.14 --generate-hashes --no-strip-extras --no-header tests/stripe/requirements.in -o tests/stripe/requirements.lock
 
 messages: $(VENV)/.dev
 	$(BIN)/python -m tests.messages
