@@ -129,7 +129,7 @@ async def test_a_cancellation_keeps_the_plan_until_the_end(
 
 
 async def test_an_unknown_price_gives_nothing_and_is_noticed(shop: Shop, ada: Person) -> None:
-    """Cases 16 and 17."""
+    """Case 16."""
     await shop.buy(ada)
     subscription, customer = await shop.subscription(ada), await shop.customer(ada)
     other = await shop.stripe.price(99_00, "Something else")

@@ -19,6 +19,13 @@ promotion_codes = true
 """
 
 
+async def half_price(account: StripeAccount) -> None:
+    """With the code HALF."""
+    coupon = await account.v1.coupons.create_async({"percent_off": 50, "duration": "once"})
+    promotion = {"type": "coupon", "coupon": coupon.id}
+    await account.v1.promotion_codes.create_async({"promotion": promotion, "code": "HALF"})
+
+
 async def test_the_days_for_nothing_are_given_once(
     database: Installer, stripe_account: StripeAccount, tmp_path: Path
 ) -> None:
@@ -37,9 +44,16 @@ async def test_the_days_for_nothing_are_given_once(
         page = await becomes(ada, "ended", "free")
         assert "for free" not in page.words(".offer")
 
-        await stripe_account.pay(await upgrade(ada))
+        url = await upgrade(ada)
+        await half_price(stripe_account)
+        seen = await stripe_account.press(url, "apply", promotion_code="HALF")
+        assert "9.50 USD" in seen.html
+        await stripe_account.pay(url, promotion_code="HALF")
 
         await becomes(ada, "active", "pro")
+        await shop.quiet(ada)
+        page = await ada.get("/billing")
+        assert "$9.50 paid" in page.words(".invoices"), "what was really paid"
         bodies = [str(c["body"]) for c in await stripe_account.calls("POST /v1/checkout/sessions")]
         assert ["trial_period_days" in body for body in bodies] == [True, False]
         assert all("allow_promotion_codes" in body for body in bodies)

@@ -4,7 +4,9 @@ import pytest
 import stripe
 
 from tests.stripe.conftest import Subscriber
-from tests.stripe.world import DECLINED, GOOD, StripeAccount
+from tests.stripe.listener import Listener
+from tests.stripe.test_document import errors
+from tests.stripe.world import DECLINED, DECLINES_LATER, GOOD, StripeAccount
 
 
 async def portal(account: StripeAccount, subscriber: Subscriber) -> str:
@@ -95,3 +97,30 @@ async def test_configurations_are_kept(stripe_account: StripeAccount) -> None:
     assert [found.id for found in (await configurations.list_async()).data] == [made.id]
     with pytest.raises(stripe.InvalidRequestError):
         await stripe_account.v1.billing_portal.sessions.create_async({"customer": "cus_none"})
+
+
+async def test_an_upgrade_is_paid_first_and_waits_when_it_is_not(
+    stripe_account: StripeAccount, listener: Listener, subscriber: Subscriber
+) -> None:
+    other = await stripe_account.price(4900)
+    which = {"subscription": subscriber.subscription, "price": other}
+    await stripe_account.at_portal(subscriber.customer, "card", card=DECLINES_LATER)
+    assert "declined" in await stripe_account.at_portal(subscriber.customer, "upgrade", **which)
+
+    path = {"expand": ["latest_invoice"]}
+    found = await stripe_account.v1.subscriptions.retrieve_async(subscriber.subscription, path)
+    assert (found.status, found["items"].data[0].price.id) == ("active", subscriber.price)
+    assert found.pending_update.subscription_items[0].price.id == other
+    invoice = found.latest_invoice
+    assert (invoice.status, invoice.billing_reason) == ("open", "subscription_update")
+    assert errors(found.to_dict()) == []
+
+    await stripe_account.at_portal(subscriber.customer, "card", card=GOOD)
+    assert await stripe_account.at_portal(subscriber.customer, "pay", invoice=invoice.id) == ""
+    await stripe_account.settled()
+
+    found = await stripe_account.v1.subscriptions.retrieve_async(subscriber.subscription, path)
+    assert (found["items"].data[0].price.id, found.pending_update) == (other, None)
+    assert "invoice.payment_failed" in listener.types
+    assert listener.types[-1] == "customer.subscription.pending_update_applied"
+    assert [line for event in listener.heard for line in errors(event.data.object.to_dict())] == []

@@ -118,8 +118,9 @@ class StripeAccount:
         return await self.press(url, "pay", card=card, **fields)
 
     async def at_portal(self, customer: str, action: str, **fields: str) -> str:
-        """cancel_now, cancel_at_period_end, cancel_at, renew (`subscription`), price
-        (`subscription`, `price`), card (`card`), email (`email`), pay (`invoice`).
+        """cancel_now, cancel_at_period_end, cancel_at, renew (`subscription`), price and upgrade
+        (`subscription`, `price`: settled later, or paid first), card (`card`), email (`email`),
+        pay (`invoice`).
 
         Why a card was declined, or ''.
         """

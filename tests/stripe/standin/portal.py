@@ -7,7 +7,7 @@ from seahaven_stripe_world.billing import invoicing
 from seahaven_stripe_world.resources import _lookup
 from seahaven_stripe_world.stripe_errors import invalid_request
 
-from tests.stripe.standin import document
+from tests.stripe.standin import document, switching
 from tests.stripe.standin.account import Account, now
 from tests.stripe.standin.engine import Context, Given, Object, ask
 
@@ -114,8 +114,10 @@ def act(ctx: Context, customer: str, action: str, form: Mapping[str, str]) -> st
             ctx, "POST", path, **({"cancel_at_period_end": False} if by_flag else {"cancel_at": ""})
         )
     elif action == "price":
-        item = ask(ctx, "GET", path)["items"]["data"][0]["id"]
-        ask(ctx, "POST", path, items=[{"id": item, "price": form["price"]}])
+        switching.switch(ctx, subscription, form["price"])
+    elif action == "upgrade":
+        if switching.upgrade(ctx, subscription, form["price"]):
+            return "Your card was declined: nothing has changed."
     elif action == "email":
         ask(ctx, "POST", f"/v1/customers/{customer}", email=form["email"])
     elif action == "card":
@@ -153,7 +155,10 @@ def pay(ctx: Context, invoice: str) -> str:
     done = invoicing.pay_invoice(ctx, invoice, pm_row=row)
     if done["outcome"] == "failed":
         return str(done["error"]["error"]["message"])
-    return "" if done["outcome"] == "paid" else "There is no card that pays without asking you."
+    if done["outcome"] != "paid":
+        return "There is no card that pays without asking you."
+    switching.paid(ctx, invoice)
+    return ""
 
 
 def new_card(ctx: Context, number: str) -> str:
