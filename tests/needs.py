@@ -17,11 +17,15 @@ from tests.stripe import installed
 
 @dataclass(frozen=True)
 class Need:
-    """`commands`: any of these will do. `without`: what is not tested where there is none."""
+    """`commands`: any of these will do. `without`: what is not tested where there is none.
+
+    `more`: what its package needs beside it.
+    """
 
     package: str
     commands: tuple[str, ...]
     without: str
+    more: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
@@ -29,8 +33,12 @@ class Need:
         return next((path for name in self.commands if (path := shutil.which(name))), "")
 
     @property
+    def packages(self) -> tuple[str, ...]:
+        return (self.package, *self.more)
+
+    @property
     def missing(self) -> str:
-        return f"{self.package} is missing (Debian: apt-get install {self.package})"
+        return f"{self.package} is missing (Debian: apt-get install {' '.join(self.packages)})"
 
 
 NEEDS = {
@@ -39,6 +47,12 @@ NEEDS = {
         Need("chromium", ("chromium", "chromium-browser", "google-chrome"), "what browsers show"),
         Need("strace", ("strace",), "system calls that fail"),
         Need("nginx-light", ("nginx",), "several processes behind one address"),
+        Need(
+            "libreoffice-writer-nogui",
+            ("soffice",),
+            "documents as LibreOffice writes them",
+            more=("libreoffice-calc-nogui", "libreoffice-impress-nogui"),
+        ),
     )
 }
 
@@ -55,7 +69,7 @@ def require(package: str) -> str:
 
 def main() -> int:
     """Installs Debian's packages where programs are missing; in CI a missing one is a failure."""
-    absent = [need.package for need in NEEDS.values() if not need.path]
+    absent = [each for need in NEEDS.values() if not need.path for each in need.packages]
     if absent and shutil.which("apt-get") and os.geteuid() == 0:
         _run("apt-get", "update", "-qq")
         _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *absent)

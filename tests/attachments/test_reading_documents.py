@@ -108,8 +108,8 @@ async def test_word_of_libreoffice_is_read_with_its_notes(tmp_path: Path) -> Non
     reading = await reading_of(made, tmp_path)
 
     assert reading.text.splitlines() == [
-        *("# Top", "- styled", "  - inner\tx", "y", "come[note 2]", "a / b | in"),
-        *("", "[note 2] Below."),
+        *("# Top", "- styled", "  - inner\tx", "y", "come[note 1]", "a / b | in"),
+        *("", "[note 1] Below."),
     ]
 
 

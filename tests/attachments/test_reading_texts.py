@@ -18,6 +18,8 @@ ENCODED = [
     *((LISBON, "utf-16-le"), (LISBON, "utf-16-be"), (LISBON, "utf-32"), (LISBON, "latin-1")),
     *((BERLIN, "latin-1"), ("Preço: 5 € – “olá”", "cp1252"), ("café", "latin-1")),
     *((WARSAW, "cp1250"), (MOSCOW, "cp1251"), (MOSCOW, "koi8_r"), (TOKYO, "shift_jis")),
+    *(("Ana;ação\n", "latin-1"), ("niño;año\n", "latin-1"), ("nº;1ª via\n", "cp1252")),
+    *(("Preço (€);10,00\n", "cp1252"), ("王小明;臺北\n", "big5"), ("カメラ;レンズ\n", "cp932")),
     *((TOKYO, "utf-8"), (TOKYO, "euc_jp"), ("x = 1\r\ny = 2\r\n" * 9, "utf-16")),
 ]
 
@@ -55,15 +57,27 @@ async def test_a_page_is_read_without_what_browsers_run(tmp_path: Path) -> None:
     page = """<!DOCTYPE html><html><head><title>Título</title><style>p{}</style>
         <script>alert("no")</script></head><body><!-- no --><h2>One &amp; two</h2>
         <p>A   line<br>another <a href="javascript:no">link</a></p><noscript>no</noscript>
-        <ul><li>first<li>second</ul><table><tr><th>a<th>b</tr><tr><td>1<td>2</table>
+        <ul><li>first<ul><li>inner</ul><li>second</ul><table><tr><th>a<th>b</tr><tr><td>1<td>2
+        <tr><td><p>3</p><td><p>4</p><p>5</p></table><p>six</p><p>seven</p>
         <pre>  kept
           so</pre><img alt="a cat" src=x><template>no</template></body></html>"""
     reading = await reading_of(page.encode("cp1252"), tmp_path, "page.txt")
 
     assert (reading.type, reading.kind) == ("text/html", "text")
     assert [line for line in reading.text.splitlines() if line.strip()] == [
-        *("Título", "## One & two", "A line", "another link", "- first", "- second"),
-        *("a | b", "1 | 2", "  kept", "          so", "a cat"),
+        *("Título", "## One & two", "A line", "another link", "- first", "  - inner"),
+        *(
+            "- second",
+            "a | b",
+            "1 | 2",
+            "3 | 4",
+            "5",
+            "six",
+            "seven",
+            "  kept",
+            "          so",
+            "a cat",
+        ),
     ]
 
 

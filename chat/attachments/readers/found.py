@@ -68,9 +68,13 @@ class Gathered:
         self._room -= len(text)
         self._parts.append(text)
 
+    @property
+    def text(self) -> str:
+        return "".join(self._parts)
+
     def found(self, pages: int = 0) -> Found:
         """All of it, clean; `no_text` when that is nothing but space."""
-        text = cleaned("".join(self._parts)).strip("\n")
+        text = cleaned(self.text).strip("\n")
         if not text.strip():
             return Found(trouble="no_text", cut=self.cut, pages=pages)
         return Found(text + REST * self.cut, cut=self.cut, pages=pages)

@@ -16,6 +16,7 @@ _BLOCKS = set(
     section summary table tbody tfoot thead title tr ul""".split()
 )
 _VOID = {"br", "hr"}
+_IN_CELLS = {"p", "div"}  # what cells may hold without being more than a cell
 _SPACE = re.compile(r"\s+")
 
 
@@ -50,6 +51,10 @@ class _Lines(HTMLParser):
         self._mark = ""  # what the next line begins with
         self._silent: list[str] = []
         self._kept = 0  # depth of <pre>
+        self._lists = 0
+        self._in_row = False
+        self._said = False  # in this cell, or line
+        self._broken = False  # in a cell: only what follows says whether the line ends here
         self._blank = True
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -58,13 +63,18 @@ class _Lines(HTMLParser):
                 self._silent.append(tag)
             return
         if tag in _BLOCKS:
-            self.end_line()
+            self._end_block(tag)
         if tag == "li":
-            self._mark = "- "
+            self._mark = "  " * min(max(self._lists - 1, 0), 8) + "- "
+        elif tag in ("ul", "ol"):
+            self._lists += 1
+        elif tag == "tr":
+            self._in_row = True
         elif tag[0] == "h" and tag[1:].isdigit():
             self._mark = "#" * int(tag[1:]) + " "
         elif tag in ("td", "th") and self._line:
             self._line.append(" | ")
+            self._said = self._broken = False
         elif tag == "img":
             self._line.append(dict(attrs).get("alt") or "")
         elif tag == "pre":
@@ -80,17 +90,33 @@ class _Lines(HTMLParser):
             self.end_line()
             self._kept -= 1
         elif tag in _BLOCKS and tag not in _VOID:
-            self.end_line()
+            self._end_block(tag)
+            if tag in ("ul", "ol"):
+                self._lists = max(0, self._lists - 1)
+            elif tag in ("tr", "table"):
+                self._in_row = False
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag not in _SILENT:
             self.handle_starttag(tag, attrs)
 
     def handle_data(self, data: str) -> None:
-        if not self._silent:
-            self._line.append(data)
+        if self._silent:
+            return
+        said = bool(data.strip())
+        if said and self._broken:
+            self.end_line()
+        self._line.append(data)
+        self._said = self._said or said
+
+    def _end_block(self, tag: str) -> None:
+        if self._in_row and tag in _IN_CELLS:
+            self._broken = self._said
+        else:
+            self.end_line()
 
     def end_line(self) -> None:
+        self._said = self._broken = False
         text = "".join(self._line)
         text = text.strip("\n") if self._kept else _SPACE.sub(" ", text).strip(" |")
         self._line.clear()

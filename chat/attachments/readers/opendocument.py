@@ -1,13 +1,13 @@
-"""OpenDocument texts and presentations: paragraphs, lists and tables, in their order."""
+"""OpenDocument texts and presentations: paragraphs, lists, tables and notes, in their order."""
 
 from pathlib import Path
 
 from chat.attachments.readers.archive import XML, Attributes, opened
 from chat.attachments.readers.found import Found, Gathered, Sort, Unreadable
-from chat.attachments.readers.outline import Outline, heading, item
+from chat.attachments.readers.outline import Notes, Outline, heading, item
 
 _SIGNS = {"tab": "\t", "line-break": "\n"}
-_SILENT = {"tracked-changes", "annotation", "forms", "desc", "title"}
+_SILENT = {"tracked-changes", "annotation", "forms", "desc", "title", "note-citation"}
 
 
 def read(path: Path, sort: Sort, folder: Path) -> Found:
@@ -17,13 +17,17 @@ def read(path: Path, sort: Sort, folder: Path) -> Found:
             XML(_refuse_encrypted).read(archive, "META-INF/manifest.xml", gathered)
         content = _Content(Outline(gathered))
         XML(content.start, content.end, content.text).read(archive, "content.xml", gathered)
+        gathered.add(content.notes.text)
     return gathered.found(pages=content.slides)
 
 
 class _Content:
     def __init__(self, outline: Outline) -> None:
         self.slides = 0
+        self.notes = Gathered()  # they stand in the middle of paragraphs, and are read below
         self._outline = outline
+        self._around: list[Outline] = []  # of a note that is open
+        self._numbers = Notes()
         self._levels: list[int] = []  # of headings, 0 for other paragraphs, that are open
         self._lists = 0
         self._silent = 0
@@ -35,6 +39,13 @@ class _Content:
             level = attributes.get("outline-level", "1") if name == "h" else "0"
             self._levels.append(int(level) if level in "123456" else 1 if name == "h" else 0)
             self._outline.begin()
+        elif name == "note":
+            mark = self._numbers.mark(attributes.get("id", ""))
+            self._outline.add(mark)
+            self.notes.add(f"\n{mark} ")
+        elif name == "note-body":
+            self._around.append(self._outline)
+            self._outline = Outline(self.notes)
         elif name in _SIGNS:
             self._outline.add(_SIGNS[name])
         elif name == "s":
@@ -61,6 +72,8 @@ class _Content:
             self._lists -= 1
         elif name == "table-row":
             self._outline.end_row()
+        elif name == "note-body":
+            self._outline = self._around.pop()
 
     def text(self, text: str) -> None:
         if self._levels and not self._silent:

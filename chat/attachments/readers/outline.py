@@ -24,7 +24,8 @@ class Outline:
         if text.strip() and self._rows:
             self._cell().append(" ".join(text.split()))
         elif text.strip() or not self._rows:
-            self.gathered.add(f"{mark}{text.rstrip()}\n" if text.strip() else "\n")
+            text = text.strip() if mark else text.rstrip()
+            self.gathered.add(f"{mark}{text}\n" if text else "\n")
 
     def begin_row(self) -> None:
         self._rows.append([])
@@ -45,6 +46,17 @@ class Outline:
         if not self._rows[-1]:
             self._rows[-1].append([])
         return self._rows[-1][-1]
+
+
+class Notes:
+    """Foot- and endnotes, numbered in the order in which the text refers to them."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def mark(self, name: str) -> str:
+        """`name`: what the document calls it."""
+        return f"[note {self._numbers.setdefault(name, len(self._numbers) + 1)}]"
 
 
 def heading(level: int) -> str:

@@ -28,6 +28,15 @@ _ODD_BYTES = bytes({*range(32), 127} - set(b"\t\n\r\f\x1b"))
 # What else people's files are in. Those that are missing are found in place of these too often.
 _CANDIDATES = """cp1252 cp1250 cp1251 cp1253 cp1255 cp1256 koi8_r cp932 euc_jp gb18030 big5
 euc_kr""".split()
+_LATIN = ["cp1252", "cp1250"]
+_RUN = re.compile(rb"[\x80-\xff]+")
+# One to three letters with marks among plain ones, or a sign: no other script looks like that.
+_MARKS = rb"[\xc0-\xff\x8a\x8c\x8e\x9a\x9c\x9e\x9f\xa3\xaf\xb3\xb9\xbc\xbe\xbf]{1,3}"
+_MARKED = re.compile(
+    rb"(?<![\x80-\xff])(?:(?<=[A-Za-z])%b(?![\x80-\xff])|%b(?=[A-Za-z])" % (_MARKS, _MARKS)
+    + rb"|[\x80\x85\x91-\x97\xa7\xaa\xb0\xb2\xb7\xba](?![\x80-\xff]))"
+)
+_MOSTLY = 0.9
 # Letters and signs of central Europe, read as if from the west: it rarely has the like.
 _CENTRAL = re.compile("[ŠŽšž]|(?<=[A-Za-zÀ-ÿ])[³¹¿¾£Ÿ\x9d](?=[a-zà-ÿ])")
 
@@ -100,7 +109,10 @@ def _guessed(lines: list[bytes]) -> str:
     import charset_normalizer
 
     telling = b"\n".join([line for line in lines if not line.isascii()][:TELLING])
-    best = charset_normalizer.from_bytes(telling, cp_isolation=_CANDIDATES).best()
+    runs = len(_RUN.findall(telling))
+    latin = len(_MARKED.findall(telling)) >= runs * _MOSTLY
+    candidates = _LATIN if latin else _CANDIDATES
+    best = charset_normalizer.from_bytes(telling, cp_isolation=candidates).best()
     guess = best.encoding if best else "cp1252"
     if guess == "cp1250" and not _CENTRAL.search(telling.decode("cp1252", "replace")):
         return "cp1252"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from chat.attachments.readers.archive import XML, Attributes, opened
 from chat.attachments.readers.found import Found, Gathered, Sort
-from chat.attachments.readers.outline import Outline, heading, item
+from chat.attachments.readers.outline import Notes, Outline, heading, item
 
 MAIN = "word/document.xml"
+_NOTES = ("footnote", "endnote")
 _SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 
 
@@ -27,20 +28,22 @@ def read(path: Path, sort: Sort, folder: Path) -> Found:
     with opened(path) as archive:
         main = _main(archive)
         beside = posixpath.dirname(main)
-        styles = _styles(archive, f"{beside}/styles.xml")
-        Body(Outline(gathered), styles).read(archive, main)
-        for name in (f"{beside}/footnotes.xml", f"{beside}/endnotes.xml"):
+        styles, notes = _styles(archive, f"{beside}/styles.xml"), Notes()
+        Body(Outline(gathered), styles, notes).read(archive, main)
+        for name in (f"{beside}/{each}s.xml" for each in _NOTES):
             if name in archive.namelist():
-                Body(Outline(gathered), styles).read(archive, name)
+                Body(Outline(gathered), styles, notes).read(archive, name)
     return gathered.found()
 
 
 class Body:
     """Text, tables and lists of a part, as Word and PowerPoint write them."""
 
-    def __init__(self, outline: Outline, styles: dict[str, Style]) -> None:
+    def __init__(self, outline: Outline, styles: dict[str, Style], notes: Notes) -> None:
         self._outline = outline
         self._styles = styles
+        self._notes = notes
+        self._note = ""  # what the next paragraph begins with
         self._style, self._level, self._listed = Style(), 0, False
         self._inside = 0  # of elements that hold the text itself
         self._silent = 0  # of what only repeats, for programs that are older
@@ -49,7 +52,7 @@ class Body:
         XML(self._start, self._end, self._text).read(archive, name, self._outline.gathered)
 
     def _start(self, name: str, attributes: Attributes) -> None:
-        if name == "Fallback" or self._silent:
+        if self._silent or _says_nothing(name, attributes):
             self._silent += 1
         elif name == "p":
             self._outline.begin()
@@ -75,12 +78,12 @@ class Body:
             self._level = _number(value)
         elif name == "numId" and value == "0":
             self._listed = False
-        elif name in ("footnoteReference", "endnoteReference", "footnote", "endnote"):
-            note = attributes.get("id", "")
-            if name.endswith("Reference"):
-                self._outline.add(f"[note {note}]")
-            elif _number(note) > 0:  # the others are the lines above notes
-                self._outline.gathered.add(f"[note {note}] ")
+        elif name.removesuffix("Reference") in _NOTES:
+            mark = self._notes.mark(f"{name.removesuffix('Reference')} {attributes.get('id', '')}")
+            if name not in _NOTES:
+                self._outline.add(mark)
+            else:
+                self._note = f"\n{mark} "
 
     def _end(self, name: str) -> None:
         if self._silent:
@@ -97,9 +100,19 @@ class Body:
             self._outline.add(text)
 
     def _mark(self) -> str:
+        if self._note:
+            note, self._note = self._note, ""
+            return note
         if self._style.level:
             return heading(self._style.level)
         return item(self._level) if self._listed or self._style.listed else ""
+
+
+def _says_nothing(name: str, attributes: Attributes) -> bool:
+    """What repeats something for older programs, lines above notes, numbers of slides."""
+    if name in _NOTES:
+        return "eparator" in attributes.get("type", "") or _number(attributes.get("id", "")) < 1
+    return name == "Fallback" or (name == "fld" and attributes.get("type") == "slidenum")
 
 
 def _styles(archive: zipfile.ZipFile, part: str) -> dict[str, Style]:
