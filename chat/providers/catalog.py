@@ -122,9 +122,12 @@ class Catalog:
             return model
         key, _, own_id = model_id.partition("/")
         endpoint = self._endpoints.get(key)
-        if endpoint is None or endpoint.models is not None or not usable(own_id):
+        if endpoint is None or self._declared.hides(model_id):
             return None
-        if self._declared.hides(model_id):
+        if endpoint.models is not None:  # its list may have come, and not be ready to be shown
+            found = (each for each in endpoint.models if each.id == model_id)
+            return next(map(self._completed, found), None)
+        if not usable(own_id):
             return None
         return self._completed(Model(model_id, endpoint.provider.label, own_id))
 

@@ -59,8 +59,11 @@ def reply(page: Page) -> Locator:
     return page.locator("[data-reply]").last.locator("[data-part=text]")
 
 
-async def says(page: Page, words: str, state: str = "") -> None:
-    """Waits until the newest reply, in that state if one is named, shows these words."""
+async def says(page: Page, words: str, state: str = "", within: float | None = None) -> None:
+    """Waits until the newest reply, in that state if one is named, shows these words.
+
+    `within`: seconds, for what takes long by itself.
+    """
     await page.wait_for_function(
         """([words, state]) => {
           const reply = [...document.querySelectorAll("[data-reply]")].at(-1);
@@ -68,6 +71,7 @@ async def says(page: Page, words: str, state: str = "") -> None:
             && reply.querySelector("[data-part=text]").textContent.includes(words);
         }""",
         arg=[words, state],
+        timeout=within and within * 1000,
     )
 
 

@@ -18,6 +18,7 @@ from tests.upstream import Answer, Upstream
 
 pytestmark = pytest.mark.browser
 TABS = 6
+LONG = 60  # seconds for answers of some hundred pieces each, in all tabs at once
 TRAP = """for (const name of ["alert", "confirm", "prompt", "print"])
   window[name] = () => console.error("a script ran");"""
 WATCH_OUTSIDE = """() => {
@@ -121,7 +122,8 @@ async def test_a_hostile_reply_stays_in_its_bubble_at_every_moment(
         await says(page, "Here:", state="streaming")
         await page.evaluate(WATCH_OUTSIDE)
 
-    await asyncio.gather(*(says(page, "The last word", state="streaming") for page in pages))
+    last = [says(page, "The last word", state="streaming", within=LONG) for page in pages]
+    await asyncio.gather(*last)
     for page in pages:
         assert await page.evaluate("outside") == []
         assert await page.evaluate(FORBIDDEN) == []

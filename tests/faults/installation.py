@@ -14,6 +14,7 @@ from tests.upstream import Upstream
 
 BEHIND = 1.0  # seconds that the disk may be behind what anyone was shown
 AGAIN = 5.0  # seconds after a start in which what was left over is marked
+START = 2.0  # seconds that a start takes where nothing else runs, at most
 
 
 @dataclass
@@ -114,7 +115,8 @@ async def _check_ending(watcher: Watcher, disk: Disk, process: Process) -> float
     async with asyncio.timeout(AGAIN + 2):
         await watcher.task
     after = watcher.ended_at - process.began
-    assert after < AGAIN, f"{after:.1f} s after a start, ready after {process.took:.1f} s"
+    slow = max(0.0, process.took - START)  # of a machine that does something else
+    assert after < AGAIN + slow, f"{after:.1f} s after a start, ready after {process.took:.1f} s"
     assert watcher.final
     was = disk.states[watcher.reply]
     assert watcher.final["data-state"] == ("complete" if was == "complete" else "interrupted")

@@ -19,7 +19,7 @@ from tests.people import Answer as Page
 from tests.people import Person, reply_of
 from tests.upstream import Answer, Upstream
 
-HELD, PATIENCE, SLACK = 7.0, 5.0, 0.8  # seconds
+HELD, PATIENCE, SLACK = 7.0, 5.0, 1.8  # seconds
 
 
 @pytest.fixture

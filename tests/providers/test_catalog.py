@@ -323,6 +323,32 @@ async def test_what_is_prepared_of_an_offer_is_ready_before_it_is_offered(
     assert seen == [(False, ["guide/guide"]), (False, ["openai/m1", "guide/guide"])]
 
 
+async def test_a_model_can_be_asked_before_its_list_is_ready_to_be_shown(
+    upstream: Upstream,
+) -> None:
+    """Whoever sends in this moment has chosen it from an older page, or from a kept list."""
+    ready = asyncio.Event()
+
+    async def prepare(found: Offer) -> None:
+        if "openai/m1" in found.models:
+            shown.append(made.find("openai/m1"))
+            unknown.append(made.find("openai/m2"))
+            ready.set()
+
+    shown, unknown = list[Model | None](), list[Model | None]()
+    upstream.answer(listing("m1"))
+    read = settings.read({"OPENAI_BASE_URL": upstream.url})
+    made = Catalog(read, limits=Limits(models=0.3), again=(60,), prepare=prepare)
+    await made.start()
+    try:
+        await asyncio.wait_for(ready.wait(), 3)
+        await until(lambda: "openai/m1" in ids(made))
+        assert shown == [made.find("openai/m1")]
+        assert unknown == [None]
+    finally:
+        await made.close()
+
+
 async def test_close_ends_a_look_that_is_under_way(upstream: Upstream) -> None:
     upstream.answer(None)
     embedded = Embedded()
