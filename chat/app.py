@@ -63,6 +63,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> Quart:
     app.request_class = Request
     app.url_map.merge_slashes = False  # else Werkzeug redirects to where the request's Host says
     app.secret_key = secret_key(settings)
+    app.session_interface = visitor.NoSession()  # type: ignore[assignment] # theirs is too narrow
     # The guard counts bodies, and times them by their pace: slow is not broken.
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, PROVIDE_AUTOMATIC_OPTIONS=False)
     _set_up_templates(app)
@@ -148,7 +149,9 @@ def _set_up_parts(app: Quart, settings: Settings, said: Declared, clock: Clock) 
             opened.push_async_callback(generations.drain)
             app.extensions["parts"] = Parts(settings, catalog, clock, db)
             app.extensions["own_keys"], app.extensions["own_models"] = brought, own_models
-            app.extensions["streams"] = Streams(settings.limit_streams)
+            streams = Streams(settings.limit_streams, SessionRepository(db))
+            opened.callback(asyncio.create_task(streams.look_forever()).cancel)
+            app.extensions["streams"] = streams
             app.extensions["generations"] = generations
             files = Files(db, open_store(settings), temporary(settings), clock)
             app.extensions["files"] = files

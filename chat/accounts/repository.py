@@ -1,7 +1,9 @@
 """Accounts and their sessions in the database."""
 
 import hashlib
+import json
 import secrets
+from collections.abc import Collection
 from contextlib import suppress
 
 from chat.accounts.domain import IDLE, OLDEST, SEEN_EVERY, Account, Session, email_key
@@ -106,11 +108,10 @@ class SessionRepository:
                 )
         return account, session_id
 
-    async def lives(self, session_id: str, account_id: str) -> bool:
-        found = await self._db.value(
-            SQL["session_lives"], session_id=session_id, account_id=account_id
-        )
-        return found is not None
+    async def living(self, session_ids: Collection[str]) -> set[str]:
+        """Those of these sessions that have not ended, whosever they are."""
+        rows = await self._db.all(SQL["living"], ids=json.dumps(list(session_ids)))
+        return {row["id"] for row in rows}
 
     async def all(self, account_id: str, now: int) -> list[Session]:
         rows = await self._db.all(

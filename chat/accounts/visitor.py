@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from quart import after_this_request, g, has_request_context, request
+from quart.sessions import SessionInterface
 from quart_auth import Action, AuthUser, QuartAuth, current_user, login_user, logout_user
 
 from chat.accounts.domain import DAY, Account
@@ -12,7 +13,16 @@ from chat.settings import Settings
 from chat.web.current import current_db, now
 from chat.web.i18n import use_language
 
-__all__ = ["account", "account_id", "begin_session", "end_session", "extension", "session_id"]
+__all__ = [
+    "NoSession", "account", "account_id", "begin_session", "end_session", "extension", "session_id",
+]  # fmt: skip
+
+
+class NoSession(SessionInterface):
+    """Quart's own session is a signed cookie that nobody could end: ours are rows."""
+
+    async def open_session(self, app: Any, request: Any) -> None:
+        return None
 
 
 class Visitor(AuthUser):

@@ -10,7 +10,6 @@ from quart import Blueprint, Response, redirect, request, url_for
 from quart_auth import login_required
 
 from chat.accounts import visitor
-from chat.accounts.repository import SessionRepository
 from chat.conversations.composing import composer
 from chat.conversations.domain import Message
 from chat.conversations.picking import picker
@@ -21,9 +20,8 @@ from chat.replies.generations import current_generations
 from chat.replies.live import Live
 from chat.replies.sending import replies
 from chat.replies.sheet import Sheet
-from chat.replies.streams import SessionWatch, current_streams
+from chat.replies.streams import current_streams
 from chat.web import sse
-from chat.web.current import current_db
 from chat.web.hypermedia import Answer, streamed
 from chat.web.templating import render
 
@@ -43,7 +41,7 @@ async def stream(reply_id: str) -> Response:
     held = _held(request.headers.get("Last-Event-ID", ""))
 
     async def events() -> AsyncGenerator[bytes, None]:
-        with _as_long_as_it_may(), current_streams().place(visitor.account_id()):
+        with _as_long_as_it_may(), _place():
             yield sse.comment("prosa")
             async with _growing(reply, conversation.id) as live:
                 async for step in _watched(live, held):
@@ -77,7 +75,7 @@ async def page(conversation_id: str) -> Answer:
     context |= {"messages": before, "message": first, "picked": first, "history": await history()}
 
     async def written() -> AsyncGenerator[str, None]:
-        with _as_long_as_it_may(), current_streams().place(account_id):
+        with _as_long_as_it_may(), _place():
             yield render("conversations/_live_head.html", **context)
             async for part in _open_ended(first, conversation_id):
                 yield part
@@ -101,6 +99,10 @@ async def _ended(reply: Message, path: Message) -> Message:
     """The reply as it is now; `path`: the one in its row that the shown path leads through."""
     found, conversation = await replies().placed(reply.id, visitor.account_id())
     return replace(await versioned(found, conversation), chosen=reply.id == path.id)
+
+
+def _place() -> AbstractContextManager[None]:
+    return current_streams().place(visitor.account_id(), visitor.session_id())
 
 
 def _as_long_as_it_may() -> AbstractContextManager[None]:
@@ -136,10 +138,9 @@ async def _watched(live: Live | None, held: int) -> AsyncGenerator[Step | None, 
     """Steps of a reply until it ends or the watcher's session does; None when nothing is new."""
     if live is None:
         return
-    sessions = SessionRepository(current_db())
-    watch = SessionWatch(sessions, visitor.session_id(), visitor.account_id())
+    streams, session_id = current_streams(), visitor.session_id()
     async for step in follow(live, held):
-        if watch.due and await watch.ended():
+        if streams.ended(session_id):
             return
         yield step
 

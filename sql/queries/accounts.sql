@@ -52,10 +52,11 @@ SELECT a.id, a.email, a.role, a.language, a.theme, a.model,
   JOIN accounts a ON a.id = s.account_id
  WHERE s.hash = :hash;
 
--- name: session_lives
-SELECT 1 AS lives
+-- name: living
+-- Of the sessions that this process has open streams for.
+SELECT id
   FROM sessions
- WHERE id = :session_id AND account_id = :account_id;
+ WHERE id IN (SELECT value FROM json_each(:ids));
 
 -- name: saw_session
 UPDATE sessions
