@@ -191,6 +191,8 @@ def _everything(offer: Offer, chosen: Model | None = None) -> Markup:
 
 def _shown(offer: Offer, mine: tuple[Group, ...], chosen: Model) -> Markup:
     """Theirs first; the chosen model is always in the list."""
+    if chosen.id in offer.models and not mine:
+        return _everything(offer, chosen)
     groups = offer.groups if _theirs(mine, chosen) else _with(offer, chosen)
     return _options(mine, chosen, own=True) + _options(groups, chosen)
 
@@ -229,6 +231,8 @@ def _all(offer: Offer, tag: str, plans: Plans, plan: Plan) -> Markup:
 
 def _options(groups: tuple[Group, ...], chosen: Model | None, own: bool = False) -> Markup:
     """For who asks. `own`: they are there by a key of the reader's."""
+    if not groups:
+        return Markup()
     return _written(groups, chosen, current_plans(), billing.standing().access.plan, own=own)
 
 

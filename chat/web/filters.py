@@ -3,11 +3,12 @@
 from copy import copy
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from babel.dates import format_date, format_datetime, format_skeleton, format_time, get_month_names
 from babel.numbers import format_currency, format_decimal, get_currency_precision
 
-from chat.web.i18n import gettext, locale
+from chat.web.i18n import gettext, language, locale
 
 
 def moment(milliseconds: int) -> str:
@@ -32,6 +33,12 @@ def short_day(day: int) -> str:
 
 
 def number(value: float) -> str:
+    return _number(value, language())
+
+
+@lru_cache(1_000)
+def _number(value: float, tag: str) -> str:
+    """`tag`: the language, that of the request."""
     return format_decimal(value, locale=locale())
 
 
@@ -42,7 +49,7 @@ def size(count: int) -> str:
     while value >= 999.5 and unit != "TB":
         value, unit = value / 1000, next(units)
     shown = round(value, 1) if unit not in ("bytes", "kB") and value < 100 else round(value)
-    return f"{format_decimal(shown, locale=locale())} {'byte' if count == 1 else unit}"
+    return f"{number(shown)} {'byte' if count == 1 else unit}"
 
 
 def money(micro: int, figures: int = 2, least: int = 2) -> str:

@@ -50,7 +50,7 @@ def use_language(tag: str) -> None:
 
 
 def locale() -> Locale:
-    return Locale.parse(language(), sep="-")
+    return _locale(language())
 
 
 def gettext(message: str, **values: object) -> str:
@@ -66,6 +66,11 @@ def N_(message: str) -> str:
 def ngettext(singular: str, plural: str, count: int, /, **values: object) -> str:
     form = singular if count == 1 else plural
     return gettext(form, num=count, **values)
+
+
+@cache
+def _locale(tag: str) -> Locale:
+    return Locale.parse(tag, sep="-")
 
 
 @cache
