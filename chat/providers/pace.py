@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-TICK, LONGEST_TICK = 0.1, 0.5  # seconds
+TICK, LONGEST_TICK = 0.1, 0.8  # seconds
 MOST_EVENTS = 600  # a second, of this process: beyond that everybody gets fewer, larger ones
 _TURNS = 6  # of the event loop, to ask for it, get it and hand it on; half of them to spare
 

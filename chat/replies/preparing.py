@@ -19,6 +19,8 @@ from chat.replies.prompt import SMALLER, Asked, Overflow, build, longest_echo
 from chat.replies.repository import ReplyRepository
 from chat.web.current import current_db
 
+SHORT = 10_000  # characters of a conversation: less is looked through in a fraction of a tick
+
 
 def preparation(started: Started, model: Model, account_id: str) -> Preparation:
     """Everything that the request knows is taken along; the rest is read when it is wanted."""
@@ -30,7 +32,8 @@ def preparation(started: Started, model: Model, account_id: str) -> Preparation:
     async def prepare(overflow: Overflow | None) -> tuple[Provider, Asked]:
         history: list[Message] = [started.question]
         echoes: dict[str, str] = {}
-        if started.question.parent_id or started.question.role == "assistant":
+        begins = started.question.role == "user" and not started.question.parent_id
+        if not begins:
             history = await stored.history(started, account_id)
             echoes = await stored.echoes(started, account_id, longest_echo(model))
         told = await instructed.of_both(started.conversation.id, account_id)
@@ -41,10 +44,11 @@ def preparation(started: Started, model: Model, account_id: str) -> Preparation:
         measure = measures.of(model)
         asking = [message.id for message in history if message.role == "user"][-MOST_WITH_FILES:]
         materials = {}
-        if files := await read(asking, texts=False):
+        bare = begins and not started.question.files
+        if files := {} if bare else await read(asking, texts=False):
             scale = Scale.of(history, model, measure, system, most)
             materials = await gathered(history, files, model, scale, store, read)
-        built = await asyncio.to_thread(
+        building = partial(
             build,
             history,
             model,
@@ -54,6 +58,9 @@ def preparation(started: Started, model: Model, account_id: str) -> Preparation:
             materials=materials,
             most=most,
         )
+        size = len(told.system) + sum(len(message.text) for message in history)
+        short = size < SHORT and not (materials or echoes)
+        built = building() if short else await asyncio.to_thread(building)
         return provider(), replace(built, prompt=told.applied(built.prompt))
 
     return prepare

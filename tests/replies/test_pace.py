@@ -11,7 +11,9 @@ from tests.site import Site
 from tests.upstream import Answer, Upstream
 
 
-@pytest.mark.parametrize(("readers", "tick"), [(1, 0.1), (60, 0.1), (150, 0.25), (2_000, 0.5)])
+@pytest.mark.parametrize(
+    ("readers", "tick"), [(1, 0.1), (60, 0.1), (150, 0.25), (450, 0.75), (2_000, 0.8)]
+)
 def test_the_events_of_a_process_are_limited(readers: int, tick: float) -> None:
     pace = Pace()
     with ExitStack() as reading:
