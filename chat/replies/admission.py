@@ -45,14 +45,15 @@ async def admit(
     running. Errors: Conflict, OverLimit (QuotaExceeded when it is the plan that ends there),
     ModelNotInPlan.
     """
-    running = await tx.all(SQL["running"], account_id=account_id)
-    here = [row for row in running if row["conversation_id"] == conversation_id]
+    ids = {"conversation_id": conversation_id, "account_id": account_id}
+    here = await tx.all(SQL["running_in"], **ids) if conversation_id else ()
     if not all(_beside(row, column) for row in here):
         raise Conflict("The model is still answering here. Stop it, or wait until it is done.")
+    running = await tx.value(SQL["running"], account_id=account_id)
     found = await access(tx, account_id, now, limits.plans)
     allowance.check_models(limits.plans, found, models)
-    allowance.check_parallel(found, len(running), len(models), now)
-    if found.plan.parallel is None and len(running) + len(models) > limits.at_once:
+    allowance.check_parallel(found, running, len(models), now)
+    if found.plan.parallel is None and running + len(models) > limits.at_once:
         raise _too_many(len(models), limits)
     for _ in models:
         await Throttle(tx, now).count(

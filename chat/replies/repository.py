@@ -132,8 +132,8 @@ class ReplyRepository:
 
     async def running(self, conversation_id: str, account_id: str) -> list[str]:
         """Ids of the replies that are being written in a conversation."""
-        rows = await self._db.all(SQL["running"], account_id=account_id)
-        return [row["id"] for row in rows if row["conversation_id"] == conversation_id]
+        ids = {"conversation_id": conversation_id, "account_id": account_id}
+        return [row["id"] for row in await self._db.all(SQL["running_in"], **ids)]
 
     async def history(self, started: Started, account_id: str) -> list[Message]:
         """What a reply's prompt is made of: the path above it, oldest first, and what it has."""

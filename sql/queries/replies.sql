@@ -17,10 +17,16 @@ SELECT id, title, model, leaf_id, pinned, archived, updated_at
  WHERE id = :id AND account_id = :account_id;
 
 -- name: running
-SELECT r.id, r.conversation_id, r.side, COALESCE(m.parent_id, '') AS parent_id
+SELECT COUNT(*) AS running
+  FROM replies
+ WHERE account_id = :account_id AND state IN ('pending', 'streaming');
+
+-- name: running_in
+SELECT r.id, r.side, COALESCE(m.parent_id, '') AS parent_id
   FROM replies r
   JOIN messages m ON m.id = r.id
- WHERE r.account_id = :account_id AND r.state IN ('pending', 'streaming');
+ WHERE r.account_id = :account_id AND r.conversation_id = :conversation_id
+   AND r.state IN ('pending', 'streaming');
 
 -- name: add_conversation
 INSERT INTO conversations
