@@ -2,10 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from chat.db.queries import query
+import pytest
+from quart import has_request_context
+
+from chat.db.database import Row
+from chat.db.queries import Query, query
+from tests.people import Person
 from tests.site import Site
 
 
@@ -50,3 +55,19 @@ async def until(condition: Callable[[], Awaitable[bool]], *, within: float) -> f
         assert time.monotonic() - began < within, f"not within {within} s"
         await asyncio.sleep(0.01)
     return time.monotonic() - began
+
+
+async def questions(site: Site, person: Person, path: str) -> int:
+    """How often the database is asked for one page."""
+    asked = 0
+    ask_all = site.db.all
+
+    async def counted(query: Query, **values: object) -> Sequence[Row]:
+        nonlocal asked
+        asked += has_request_context()  # and not of what goes on beside it
+        return await ask_all(query, **values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(site.db, "all", counted)
+        await person.get(path)
+    return asked

@@ -128,7 +128,7 @@ async def test_many_send_within_a_second_and_each_reads_every_character_once(
     assert [light.wrong for light in crowd.lights if light.wrong] == []
     check_disk(Disk(tmp_path / "data", tmp_path / "copy"), words)
     assert len(upstream.asked) == MANY
-    assert crowd.at_once > MANY * 0.9
+    assert crowd.at_once > MANY * 0.7
     assert most <= MOST
 
 

@@ -66,7 +66,7 @@ async def test_cut_anywhere_and_continued_from_any_id_it_reads_the_same(
     for _ in range(REPLIES):
         text = "".join(PART.format(n=n) for n in range(PARTS)) + "A last one, ENDMARK\n\n"
         held = asyncio.Event()
-        installation.upstream.will(Answer([*_pieces(text, chance), LAST], pause=0.004, held=held))
+        installation.upstream.will(Answer([*_pieces(text, chance), LAST], pause=0.01, held=held))
         sent = await installation.person.send("Tell me about whales")
         readers = await _all_read(installation, sent, chance)
         cuts += sum(reader.cuts for reader in readers)

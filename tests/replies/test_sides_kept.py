@@ -1,19 +1,16 @@
 """Replies side by side: restarts, other processes, pages without scripts, changed questions."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from bs4 import BeautifulSoup
 
-from chat.db.database import Row
-from chat.db.queries import Query
 from tests.conftest import ON_SQLITE, SiteMaker
 from tests.databases import Installer, Server
 from tests.people import Person, conversation_of, reply_of
 from tests.raw import ask, written
-from tests.rows import change, count, interrupted, state
+from tests.rows import change, count, interrupted, questions, state
 from tests.sides import LARGE, TINY, chosen_of, compare, replies_of, said_by
 from tests.site import Site
 from tests.talks import add_messages, add_talks
@@ -180,7 +177,7 @@ async def test_a_page_asks_as_often_for_many_groups_as_for_one(site: Site, ada: 
         sent = await compare(ada, TINY, LARGE, talk=talk)
         talk = talk or conversation_of(sent)
         await ended(ada, replies_of(sent))
-        asked.append(await _questions(site, ada, f"/conversations/{talk}"))
+        asked.append(await questions(site, ada, f"/conversations/{talk}"))
 
     assert asked[0] == asked[1] == asked[2] > 0
 
@@ -207,22 +204,6 @@ async def test_it_is_found_listed_and_deleted_whole(
     assert found.html.select(f"#history a[href='/conversations/{talk}']")
     assert await count(site, "replies", "conversation_id = :id", id=talk) == 0
     assert await count(site, "messages", "conversation_id = :id", id=talk) == 0
-
-
-async def _questions(site: Site, person: Person, path: str) -> int:
-    """How often the database is asked for one page."""
-    asked = 0
-    ask_all = site.db.all
-
-    async def counted(query: Query, **values: object) -> Sequence[Row]:
-        nonlocal asked
-        asked += 1
-        return await ask_all(query, **values)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(site.db, "all", counted)
-        await person.get(path)
-    return asked
 
 
 @ON_SQLITE

@@ -1,17 +1,14 @@
 """Several answers in one place, or several questions: one is shown, the others are a step away."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-import pytest
 from bs4 import Tag
 
-from chat.db.database import Row
-from chat.db.queries import Query
 from tests.people import Answer as Page
 from tests.people import Person, conversation_of, reply_of
 from tests.raw import ask
-from tests.rows import change, rows
+from tests.rows import change, questions, rows
 from tests.site import Site
 from tests.talks import add_messages, add_talks
 from tests.upstream import Answer, Upstream
@@ -194,7 +191,7 @@ async def test_a_page_asks_the_same_number_of_questions_however_many_versions(
     few, _ = await _answers(site, ada, 2)
     many, _ = await _answers(site, ada, 20)
 
-    asked = [await _questions(site, ada, f"/conversations/{talk}") for talk in (few, many)]
+    asked = [await questions(site, ada, f"/conversations/{talk}") for talk in (few, many)]
 
     assert asked[0] == asked[1] > 0
 
@@ -254,19 +251,3 @@ async def _copy(site: Site, table: str, key: str, value: str, **changed: str) ->
     names = ", ".join(found)
     values = ", ".join(f":{name}" for name in found)
     await change(site, f"INSERT INTO {table} ({names}) VALUES ({values})", **found)
-
-
-async def _questions(site: Site, person: Person, path: str) -> int:
-    """How often the database is asked for one page."""
-    asked = 0
-    ask_all = site.db.all
-
-    async def counted(query: Query, **values: object) -> Sequence[Row]:
-        nonlocal asked
-        asked += 1
-        return await ask_all(query, **values)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(site.db, "all", counted)
-        await person.get(path)
-    return asked
