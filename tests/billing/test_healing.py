@@ -9,7 +9,7 @@ import pytest
 
 from chat.billing import syncing, worker
 from chat.web.current import system_clock
-from tests.billing.conftest import Shop, becomes, selling, shown, upgrade
+from tests.billing.conftest import Shop, becomes, offers, selling, shown, upgrade
 from tests.databases import Installer
 from tests.people import Person
 from tests.rows import change, until
@@ -167,3 +167,33 @@ async def test_of_two_processes_one_reads(
         assert shown(await ada.get("/billing")) == ("active", "pro")
 
         await becomes(ada, "ended", "free", within=20)
+
+
+async def test_a_price_that_stripe_tells_nothing_of_is_sold_all_the_same(
+    database: Installer, stripe_account: StripeAccount, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """No answer says nothing bad of it; what it costs is shown once that is known."""
+    monkeypatch.setattr(worker, "AGAIN", 200)
+    price = await stripe_account.price(1900)
+    await stripe_account.away("error", only=f"GET /v1/prices/{price}")
+    async with selling(database, stripe_account, tmp_path, price=price) as shop:
+        ada = Person(shop.site.base)
+        await ada.register()
+
+        async def asked() -> bool:
+            return len(await stripe_account.calls("GET /v1/prices")) > 1
+
+        await until(asked, within=20)
+        page = await ada.get("/billing")
+        assert offers(page) == {"checkout"}
+        assert "$" not in page.words(".offer") and "not available" not in page.words("main")
+        assert (await upgrade(ada)).startswith(stripe_account.base)
+
+        await stripe_account.back()
+
+        async def told() -> bool:
+            return "$19.00 a month" in (await ada.get("/billing")).words(".offer")
+
+        await until(told, within=20)
+        await ada.close()
