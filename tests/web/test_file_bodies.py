@@ -12,13 +12,19 @@ PIECE = 64 * 1024
 
 
 class Client:
-    """Sends `count` pieces, `pause` seconds apart; silent after `silent` of them."""
+    """Sends `count` pieces, `pause` seconds apart; silent after `silent` of them.
 
-    def __init__(self, count: int, pause: float = 0.0, silent: int = 10**9) -> None:
+    `patience`: the guard's, in seconds.
+    """
+
+    def __init__(
+        self, count: int, pause: float = 0.0, silent: int = 10**9, patience: float = 0.4
+    ) -> None:
         self.taken = 0
         self.status = 0
         self.body = b""
         self._count, self._pause, self._silent = count, pause, silent
+        self._patience = patience
 
     async def receive(self) -> dict[str, Any]:
         if self.taken >= min(self._silent, self._count):
@@ -40,7 +46,7 @@ class Client:
             allowed_host=lambda name, path: True,
             trusted_proxies=0,
             secure=False,
-            patience=0.4,
+            patience=self._patience,
         )
         scope = {
             "type": "http", "http_version": "1.1", "method": "POST", "scheme": "http",
@@ -61,7 +67,7 @@ async def reads(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def test_a_slow_one_comes_through() -> None:
-    client = Client(10, pause=0.12)
+    client = Client(10, pause=0.25, patience=2)
     await client.post(reads, "/files")
 
     assert (client.status, client.taken) == (200, 10)
