@@ -20,6 +20,7 @@ ENCODED = [
     *((WARSAW, "cp1250"), (MOSCOW, "cp1251"), (MOSCOW, "koi8_r"), (TOKYO, "shift_jis")),
     *(("Ana;ação\n", "latin-1"), ("niño;año\n", "latin-1"), ("nº;1ª via\n", "cp1252")),
     *(("Preço (€);10,00\n", "cp1252"), ("王小明;臺北\n", "big5"), ("カメラ;レンズ\n", "cp932")),
+    ("coração, " * 20_000, "latin-1"),  # in one line, longer than what is looked at
     *((TOKYO, "utf-8"), (TOKYO, "euc_jp"), ("x = 1\r\ny = 2\r\n" * 9, "utf-16")),
 ]
 

@@ -26,7 +26,7 @@ class _Content:
         self.slides = 0
         self.notes = Gathered()  # they stand in the middle of paragraphs, and are read below
         self._outline = outline
-        self._around: list[Outline] = []  # of a note that is open
+        self._around: list[tuple[Outline, int]] = []  # of a note that is open: text, and lists
         self._numbers = Notes()
         self._levels: list[int] = []  # of headings, 0 for other paragraphs, that are open
         self._lists = 0
@@ -44,8 +44,8 @@ class _Content:
             self._outline.add(mark)
             self.notes.add(f"\n{mark} ")
         elif name == "note-body":
-            self._around.append(self._outline)
-            self._outline = Outline(self.notes)
+            self._around.append((self._outline, self._lists))
+            self._outline, self._lists = Outline(self.notes), 0
         elif name in _SIGNS:
             self._outline.add(_SIGNS[name])
         elif name == "s":
@@ -73,7 +73,7 @@ class _Content:
         elif name == "table-row":
             self._outline.end_row()
         elif name == "note-body":
-            self._outline = self._around.pop()
+            self._outline, self._lists = self._around.pop()
 
     def text(self, text: str) -> None:
         if self._levels and not self._silent:

@@ -17,22 +17,22 @@ _SLIDE = re.compile(r"ppt/slides/slide([0-9]{1,5})\.xml")
 def read(path: Path, sort: Sort, folder: Path) -> Found:
     gathered = Gathered()
     with opened(path) as archive:
+        held = set(archive.namelist())
         slides = sorted(
-            (int(found[1]), found[0])
-            for name in archive.namelist()
-            if (found := _SLIDE.fullmatch(name))
+            (int(found[1]), found[0]) for name in held if (found := _SLIDE.fullmatch(name))
         )
         for number, name in slides:
             if gathered.full:
                 break
             gathered.add(f"[slide {number}]\n")
-            for part in (name, *_notes(archive, name)):
-                Body(Outline(gathered), {}, Notes()).read(archive, part)
+            for part in (name, _notes(archive, name)):
+                if part in held:
+                    Body(Outline(gathered), {}, Notes()).read(archive, part)
     return gathered.found(pages=len(slides))
 
 
-def _notes(archive: zipfile.ZipFile, slide: str) -> list[str]:
-    """The part with what its speaker wants to say, if there is one."""
+def _notes(archive: zipfile.ZipFile, slide: str) -> str:
+    """The part with what its speaker wants to say, '' where none is named."""
     folder, name = posixpath.split(slide)
     found: list[str] = []
 
@@ -42,5 +42,4 @@ def _notes(archive: zipfile.ZipFile, slide: str) -> list[str]:
 
     with suppress(KeyError):
         XML(relation).read(archive, f"{folder}/_rels/{name}.rels", Gathered())
-    held = set(archive.namelist())
-    return [part for part in found[:1] if part in held]
+    return found[0] if found else ""

@@ -72,7 +72,8 @@ def encoding_of(sample: bytes, *, whole: bool) -> str:
     declared = _DECLARED.search(sample[:4_096])
     if declared and (name := declared[1].decode().lower()) and _decodes(sample, name, whole):
         return name
-    return _guessed(sample.splitlines()[: None if whole else -1])
+    lines = sample.splitlines()
+    return _guessed(lines if whole or len(lines) == 1 else lines[:-1])
 
 
 def part(file: BinaryIO, start: int, end: int) -> bytes:
@@ -103,8 +104,8 @@ def _wide(sample: bytes, whole: bool) -> str:
 
 
 def _guessed(lines: list[bytes]) -> str:
-    """By those that say something about it: most of a file may be ASCII. Whole ones: no character
-    must be cut.
+    """By those that say something about it: most of a file may be ASCII. Whole ones, where there
+    are any: no character should be cut.
     """
     import charset_normalizer
 
