@@ -102,11 +102,13 @@ document.addEventListener("htmx:after:request", ({ detail }) => {
   if (form.elements.key.value === form.dataset.sent) localStorage.removeItem(draftName(form));
 });
 
-document.addEventListener("htmx:after:swap", ({ detail }) => {
-  restore();
+// Whoever sends is brought to the end, and stays there: afterwards the swap does not say whose it was.
+document.addEventListener("htmx:before:swap", ({ detail }) => {
   if (detail.ctx?.sourceElement?.id !== "composer" || detail.ctx.response?.status >= 400) return;
   const scroll = document.querySelector(".scroll");
   if (scroll) scroll.scrollTop = scroll.scrollHeight;
 });
+
+document.addEventListener("htmx:after:swap", restore);
 
 restore();

@@ -80,6 +80,21 @@ async def test_a_reader_at_the_end_stays_at_the_end(tab: TabMaker, upstream: Ups
     await _at_the_end(page)
 
 
+async def test_whoever_sends_sees_it_wherever_they_were(tab: TabMaker, upstream: Upstream) -> None:
+    page = await tab()
+    await _long_talk(page, upstream)
+    await page.eval_on_selector(".scroll", "box => { box.scrollTop = -700 }")
+    held = asyncio.Event()
+    upstream.will(Answer(["Some words", " and more"], held=held))
+    await send(page, "Go on")
+
+    await says(page, "Some words", state="streaming")
+    await _at_the_end(page)
+    held.set()
+    await says(page, "and more", state="complete")
+    await _at_the_end(page)
+
+
 async def _at_the_end(page: Page) -> None:
     assert await page.eval_on_selector(".scroll", "box => Math.abs(box.scrollTop)") <= 1
     gap = await page.evaluate(
