@@ -53,9 +53,10 @@ async def _long_talk(page: Page, upstream: Upstream) -> None:
 async def test_a_reader_who_scrolled_up_is_left_alone(tab: TabMaker, upstream: Upstream) -> None:
     page = await tab()
     await _long_talk(page, upstream)
-    upstream.will(Answer([*pieces(DOCUMENT, 20), "\n\nThe end."], pause=0.02))
+    opening = "Other words than before.\n\n"
+    upstream.will(Answer([opening, *pieces(DOCUMENT, 20), "\n\nThe end."], pause=0.04))
     await send(page, "Go on")
-    await says(page, "Some words")
+    await says(page, "Other words")  # only now is the page done with bringing the sender here
 
     await page.eval_on_selector(".scroll", "box => { box.scrollTop = -700 }")
     await page.evaluate(FOLLOW, "[data-reply] h1")
@@ -73,7 +74,7 @@ async def test_a_reader_at_the_end_stays_at_the_end(tab: TabMaker, upstream: Ups
     upstream.will(Answer([*pieces(DOCUMENT, 40), "\n\nThe very end."], pause=0.01, held=held))
     await send(page, "Go on")
 
-    await says(page, "Last words")
+    await says(page, "Last words", state="streaming")
     await _at_the_end(page)
     held.set()
     await says(page, "The very end.", state="complete")
