@@ -24,7 +24,6 @@ def environment(data: Path, **settings: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "DATA": str(data),
         "PORT": "0",
         "EMBEDDED_MODEL": "off",

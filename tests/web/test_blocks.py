@@ -68,10 +68,10 @@ def test_nasty_documents_end_as_the_whole_text_does(name: str, size: int) -> Non
     assert document.blocks == one_shot(text)
 
 
-def test_20_000_random_documents_end_as_the_whole_text_does() -> None:
+def test_5_000_random_documents_end_as_the_whole_text_does() -> None:
     """S013"""
     count = early_blocks = 0
-    for text, random in documents(seed=20_000, count=20_000):
+    for text, random in documents(seed=20_000, count=5_000):
         document = fed(portions(text, random, (3, 9, 20, 40)))
         early = list(document.blocks)
 
@@ -80,7 +80,7 @@ def test_20_000_random_documents_end_as_the_whole_text_does() -> None:
         assert document.blocks[: len(early)] == early, repr(text)
         count, early_blocks = count + 1, early_blocks + len(early)
     print(f"{count} random documents, {early_blocks} blocks sent before the end")
-    assert count == 20_000 and early_blocks > 10_000
+    assert count == 5_000 and early_blocks > 2_500
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=12), st.randoms())
