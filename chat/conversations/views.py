@@ -61,8 +61,9 @@ def through(conversation_id: str, message_id: str) -> str:
 
 async def versioned(message: Message, conversation: Conversation) -> Message:
     """One message that is shown by itself, with its versions and what stands beside it."""
-    account_id, leaf_id = visitor.account_id(), conversation.leaf_id
-    found = (await conversations().versioned([message], conversation.id, account_id))[0]
+    account_id, leaf_id, found = visitor.account_id(), conversation.leaf_id, message
+    if not message.versions:
+        found = (await conversations().versioned([message], conversation.id, account_id))[0]
     beside = tuple(replace(each, chosen=each.id == leaf_id) for each in found.beside)
     return replace(found, beside=beside, chosen=found.id == leaf_id)
 

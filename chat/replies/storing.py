@@ -65,7 +65,8 @@ def with_place(found: Row) -> tuple[Message, Conversation]:
     row = dict(found)
     names = ("place_id", "title", "picked", "leaf_id", "pinned", "archived", "updated_at")
     conversation = Conversation(*(row.pop(name) for name in names))
-    return Message(**row), conversation
+    versions = (row["id"],) if row.pop("alone") else ()
+    return Message(**row, versions=versions), conversation
 
 
 async def parent(

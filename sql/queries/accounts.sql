@@ -43,7 +43,7 @@ DELETE FROM accounts
 INSERT INTO sessions (id, hash, account_id, user_agent, created_at, seen_at)
 VALUES (:id, :hash, :account_id, :user_agent, :now, :now);
 
--- name: of_session
+-- name: of_session (quick)
 -- One look-up per request: the session, its age and its account.
 SELECT a.id, a.email, a.role, a.language, a.theme, a.model,
        EXISTS (SELECT 1 FROM own_keys k WHERE k.account_id = a.id) AS own_keys,

@@ -31,7 +31,7 @@ UPDATE usage_counters
    SET used = used + :change
  WHERE account_id = :account_id AND meter = :meter AND window_start = :window_start;
 
--- name: used
+-- name: used (quick)
 SELECT meter, used
   FROM usage_counters
  WHERE account_id = :account_id AND window_start = :window_start

@@ -1,4 +1,4 @@
--- name: access
+-- name: access (quick)
 -- One look-up by key: the account's standing beside each of its subscriptions.
 SELECT b.customer_id, b.granted_plan, b.granted_until, b.synced_at,
        EXISTS (SELECT 1

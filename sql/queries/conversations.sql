@@ -1,9 +1,9 @@
--- name: get
+-- name: get (quick)
 SELECT id, title, model, leaf_id, pinned, archived, updated_at
   FROM conversations
  WHERE id = :id AND account_id = :account_id;
 
--- name: page
+-- name: page (quick)
 -- One page of the history, behind the pinned ones (:pinned of them; 0 on later pages).
 -- A cursor, not OFFSET: page fifty costs what page one does.
 WITH pinned AS (
@@ -174,7 +174,7 @@ UPDATE conversations
    SET leaf_id = :leaf_id
  WHERE id = :id AND account_id = :account_id;
 
--- name: parent
+-- name: parent (quick)
 SELECT COALESCE(parent_id, '') AS parent_id
   FROM messages
  WHERE id = :id AND conversation_id = :conversation_id AND account_id = :account_id;

@@ -1,14 +1,14 @@
--- name: of_account
+-- name: of_account (quick)
 SELECT system, temperature, max_output
   FROM account_instructions
  WHERE account_id = :account_id;
 
--- name: of_conversation
+-- name: of_conversation (quick)
 SELECT system, temperature, max_output
   FROM conversation_instructions
  WHERE conversation_id = :conversation_id AND account_id = :account_id;
 
--- name: of_both
+-- name: of_both (quick)
 SELECT 1 AS place, system, temperature, max_output
   FROM account_instructions
  WHERE account_id = :account_id

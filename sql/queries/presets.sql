@@ -4,7 +4,7 @@ SELECT id, name, model, system, temperature, max_output
  WHERE account_id = :account_id
  ORDER BY created_at, id;
 
--- name: named
+-- name: named (quick)
 SELECT id, name
   FROM presets
  WHERE account_id = :account_id

@@ -54,12 +54,15 @@ UPDATE conversations
    SET leaf_id = :leaf_id, model = :model, updated_at = :now
  WHERE id = :id AND account_id = :account_id;
 
--- name: placed
--- A reply, and the conversation that it is in.
+-- name: placed (quick)
+-- A reply, whether it is the only answer to its question, and the conversation that it is in.
 SELECT m.id, m.parent_id, m.role, m.text, m.html, m.created_at,
        r.state, r.reason, r.model, r.model_name,
        r.input_tokens, r.cached_tokens, r.output_tokens, r.reasoning_tokens, r.cost, r.estimated,
        r.since, r.asked, r.cut, r.reasoning, r.thought_ms, r.side, r.own_key,
+       CASE WHEN EXISTS (SELECT 1 FROM messages s
+                          WHERE s.parent_id = m.parent_id AND s.id <> m.id) THEN 0 ELSE 1
+        END AS alone,
        c.id AS place_id, c.title, c.model AS picked, c.leaf_id, c.pinned, c.archived, c.updated_at
   FROM replies r
   JOIN messages m ON m.id = r.id
@@ -76,7 +79,7 @@ SELECT r.id, r.echo
  ORDER BY m.seq DESC
  LIMIT :limit;
 
--- name: followed
+-- name: followed (quick)
 SELECT id
   FROM messages
  WHERE parent_id = :id AND account_id = :account_id

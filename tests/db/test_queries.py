@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from chat.db.database import Row, Transaction
 from chat.db.postgres import Postgres
 from chat.db.queries import FOLDER, Query, load_queries
-from chat.db.sqlite import SQLite
+from chat.db.sqlite import READERS, SQLite
 from tests.databases import Server
 
 FEATURES = sorted({path.name.partition(".")[0] for path in FOLDER.glob("*.sql")})
@@ -22,6 +22,7 @@ ALL = [
     for feature in FEATURES
     for name, query in load_queries(feature).items()
 ]
+QUICK = [each for each in ALL if cast(Query, each.values[0]).quick]
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,34 @@ async def test_is_understood_by_sqlite(db: SQLite, query: Query) -> None:
     explained = replace(query, text=f"EXPLAIN {query.text}", writes=False)
     steps = await db.all(explained, **dict.fromkeys(query.names))
     assert steps
+
+
+@pytest.mark.parametrize("query", QUICK)
+async def test_what_is_asked_on_the_event_loop_looks_through_no_table(
+    db: SQLite, query: Query
+) -> None:
+    explained = replace(query, text=f"EXPLAIN QUERY PLAN {query.text}", writes=False)
+    steps = await db.all(explained, **dict.fromkeys(query.names))
+
+    own = set(re.findall(r"(\w+) (?:\([\w, ]+\) )?AS \(", query.text))
+    scans = {step["detail"].split()[1] for step in steps if step["detail"].startswith("SCAN")}
+    assert not query.writes
+    assert scans <= own
+
+
+async def test_what_is_quick_waits_for_no_thread(tmp_path: Path) -> None:
+    db = await SQLite.open(tmp_path / "chat.db")
+    get = load_queries("conversations")["get"]
+    slow = await asyncio.gather(*(db._reader().__aenter__() for _ in range(READERS)))
+
+    rows = await asyncio.wait_for(db.all(get, id="none", account_id="none"), 5)
+    waiting = asyncio.create_task(db.all(replace(get, quick=False), id="none", account_id="none"))
+    await asyncio.sleep(0)
+
+    assert (len(slow), rows) == (READERS, [])
+    assert not waiting.done()
+    waiting.cancel()
+    await db.close()
 
 
 @pytest.mark.parametrize("query", ALL)
