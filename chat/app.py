@@ -21,7 +21,7 @@ from chat.billing import allowance, banner, current, refused
 from chat.billing import routes as billing
 from chat.billing.declaring import begun_with
 from chat.billing.parts import Selling
-from chat.conversations import instructing, presets
+from chat.conversations import instructing, lines, presets
 from chat.conversations import routes as conversations
 from chat.conversations.measures import Measures
 from chat.conversations.model_lists import ModelLists
@@ -118,6 +118,7 @@ def _set_up_templates(app: Quart) -> None:
             "nearly": current.nearly,
             "banner": banner.banner(),
         },
+        line=lines.line,
     )
 
 

@@ -4,12 +4,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from quart import url_for
 from werkzeug.datastructures import MultiDict
 
 from chat.attachments.domain import Attachment, Limits
 from chat.attachments.intake import limits
 from chat.conversations.domain import Conversation, Message
+from chat.web.addresses import address
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,9 @@ def composer(conversation: Conversation | None, last: Message | None = None) -> 
     What is sent from another path than the remembered one goes on with that one.
     """
     if conversation is None:
-        return Composer(url_for("replies.start"), "", secrets.token_hex(16), "")
+        return Composer(address("replies.start"), "", secrets.token_hex(16), "")
     return Composer(
-        action=url_for("replies.send", conversation_id=conversation.id),
+        action=address("replies.send", conversation_id=conversation.id),
         conversation_id=conversation.id,
         key=secrets.token_hex(16),
         running=next(iter(last.being_written), "") if last else "",

@@ -8,7 +8,7 @@ from itertools import product
 
 from babel.numbers import format_compact_decimal
 from markupsafe import Markup
-from quart import Quart, url_for
+from quart import Quart
 
 from chat.accounts import visitor
 from chat.billing import current as billing
@@ -19,6 +19,7 @@ from chat.keys import own
 from chat.providers.domain import Model, Price
 from chat.providers.guide import MODEL as GUIDE
 from chat.providers.offer import LONG, Group, Offer
+from chat.web.addresses import address
 from chat.web.current import current_catalog
 from chat.web.failures import sentence
 from chat.web.i18n import LANGUAGES, gettext, language, locale, speaking
@@ -71,9 +72,9 @@ def picker(
     wanted, found = _wanted(conversation, model_id)
     chosen = found or billing.default_model()
     if conversation:
-        url = url_for("conversations.model", conversation_id=conversation.id)
+        url = address("conversations.model", conversation_id=conversation.id)
     else:
-        url = url_for("conversations.default_model")
+        url = address("conversations.default_model")
     return Picker(
         options=_searched(offer, mine, chosen, last)
         if count > LONG

@@ -8,7 +8,7 @@ from chat.providers.faults import from_payload
 from chat.providers.http import MAX_LINE, Lines
 
 Reason = Literal["stop", "length", "filter", "tool", "other"]
-_decode = json.JSONDecoder().decode
+_decoder = json.JSONDecoder()
 
 
 class Chunks(Protocol):
@@ -99,7 +99,7 @@ class Answer:
             self._end(events)
             return
         try:
-            self._chunk(_decode(payload.decode("utf-8", "replace")), events)
+            self._chunk(_decoded(payload), events)
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
             name = type(error).__name__  # not its words: they can hold the text
             raise ProviderError("protocol", f"a chunk cannot be read ({name})") from error
@@ -130,6 +130,15 @@ class Answer:
             events.append(self._chunks.usage)
         events.append(Done(self._chunks.reason or "stop"))
         self.ended = True
+
+
+def _decoded(payload: bytes) -> Any:
+    """JSON that has no white space around it, which `loads` would look for; ValueError."""
+    text = payload.decode("utf-8", "replace")
+    value, end = _decoder.raw_decode(text)
+    if end < len(text):
+        raise ValueError("something follows the value")
+    return value
 
 
 def count(value: object) -> int:

@@ -33,6 +33,7 @@ from chat.replies import sending
 from chat.replies.domain import Started
 from chat.replies.generations import current_generations
 from chat.replies.sending import replies
+from chat.web.addresses import address
 from chat.web.failures import marked, sentence
 from chat.web.hypermedia import Answer, changed, elsewhere, page, partial
 from chat.web.templating import render
@@ -52,7 +53,7 @@ async def start() -> Answer:
         return await _refused(error, "conversations/new.html", fresh())
     if not partial():
         return redirect(_anchor(started), 303)
-    url = url_for("conversations.show", conversation_id=started.conversation.id)
+    url = address("conversations.show", conversation_id=started.conversation.id)
     messages = [started.question, started.reply]
     context = column(started.conversation, messages, started.reply)
     return await changed(
@@ -187,5 +188,5 @@ async def _is_last(reply_id: str) -> bool:
 
 
 def _anchor(started: Started) -> str:
-    url = url_for("conversations.show", conversation_id=started.conversation.id)
+    url = address("conversations.show", conversation_id=started.conversation.id)
     return f"{url}#m-{started.reply.id}"

@@ -1,4 +1,4 @@
-"""Addresses for templates: what url_for says, remembered, since a page has dozens of them."""
+"""Addresses in pages: what url_for says, remembered, since a page has dozens of them."""
 
 from typing import Any
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
+from jinja2.runtime import Context
+from markupsafe import Markup
 from quart import current_app
 
 from chat.web import filters, i18n
@@ -14,17 +16,41 @@ from chat.web.assets import Assets
 FOLDER = Path(__file__).parents[2] / "templates"
 
 
+class _Context(Context):
+    def call(
+        self,
+        function: Callable[..., Any],
+        /,
+        *args: Any,
+        _block_vars: object = None,
+        _loop_vars: object = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Jinja looks whether a function wants to know where it was called: none of ours does."""
+        return function(*args, **kwargs)
+
+
 class _Environment(Environment):
     """What a template knows is copied for each rendering: quickly of a dict, slowly of a chain."""
+
+    context_class = _Context
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         return {**self.globals, **(d or {})}
 
 
 class Templates:
-    """`always`: what every template knows of the request that it answers."""
+    """`always`: what every template knows of the request that it answers.
 
-    def __init__(self, assets: Assets, always: Callable[[], Mapping[str, object]]) -> None:
+    `drawing`: filters beside those of this package.
+    """
+
+    def __init__(
+        self,
+        assets: Assets,
+        always: Callable[[], Mapping[str, object]],
+        **drawing: Callable[..., Markup],
+    ) -> None:
         self._always = always
         self._environment = _Environment(
             loader=FileSystemLoader(FOLDER),
@@ -47,6 +73,7 @@ class Templates:
             number=filters.number,
             price=filters.price,
             short_day=filters.short_day,
+            **drawing,
         )
         self._environment.globals.update(
             _=i18n.gettext,  # as it is: Jinja's alias looks it up for each word
