@@ -1,6 +1,7 @@
 """Conversations and their messages, as pages show them."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from babel.lists import format_list
 from markupsafe import Markup
@@ -77,9 +78,8 @@ class Conversation:
     updated_at: int  # milliseconds since 1970, UTC
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of the history."""
+class Entry(NamedTuple):
+    """A line of the history: a page makes dozens, and looks each up by what it says."""
 
     id: str
     title: str

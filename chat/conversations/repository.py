@@ -9,7 +9,7 @@ from itertools import groupby
 from chat.accounts.domain import DAY
 from chat.attachments.repository import AttachmentRepository
 from chat.conversations.domain import Conversation, Entry, History, Message
-from chat.db.database import Database, Transaction
+from chat.db.database import Database, Transaction, columns
 from chat.db.queries import load_queries
 from chat.errors import Invalid
 from chat.web.filters import age
@@ -55,11 +55,12 @@ class ConversationRepository:
             found = await self._db.all(SQL["page"], pinned=first, limit=PAGE + 1, **where)
             pinned = [row for row in found if row["pinned"]]
             rows = found[len(pinned) :]
-        entries = [Entry(**row) for row in rows[:PAGE]]
+        entries = [Entry._make(columns(row)) for row in rows[:PAGE]]
         older = f"{entries[-1].updated_at}-{entries[-1].id}" if len(rows) > PAGE else ""
         groups = _grouped(entries, now)
         if pinned:
-            groups.insert(0, (gettext("Pinned"), tuple(Entry(**row) for row in pinned)))
+            lines = tuple(Entry._make(columns(row)) for row in pinned)
+            groups.insert(0, (gettext("Pinned"), lines))
         return History(tuple(groups), older, q)
 
     async def messages(

@@ -1,7 +1,7 @@
 """What every database can do: the verbs on statements, and what its processes tell each other."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, cast
 
 from chat.db.queries import Query
 from chat.errors import NotFound
@@ -18,6 +18,11 @@ def only(rows: Sequence[Row]) -> Row:
     if not rows:
         raise NotFound
     return rows[0]
+
+
+def columns(row: Row) -> Iterable[Any]:
+    """Its values in the order of the columns: quicker than by name, where there are many rows."""
+    return cast(Iterable[Any], row)  # what the rows of both drivers iterate over
 
 
 def first(rows: Sequence[Row]) -> Any:

@@ -8,9 +8,11 @@ _patterns: dict[tuple[str, ...], str] = {}
 
 
 def address(endpoint: str, **values: Any) -> str:
-    """The same as `url_for(endpoint, **values)`, about ten times as fast for ids."""
+    """The same as `url_for(endpoint, **values)`, about ten times as fast for ids and cursors."""
+    values = {name: value for name, value in values.items() if value is not None}
     for value in values.values():
-        if not (isinstance(value, str) and value.isascii() and value.isalnum()):
+        plain = isinstance(value, str) and value.isascii() and value.replace("-", "").isalnum()
+        if not plain:
             return url_for(endpoint, **values)
     key = (endpoint, *values)
     if key not in _patterns:  # at most one for each call in a template

@@ -20,7 +20,9 @@ ID = "0123456789abcdef" * 2
         ("conversations.show", {"conversation_id": "a/b?c#d e%"}),
         ("conversations.older", {"conversation_id": ID, "before": "0before0"}),
         ("conversations.index", {"before": "123-abc", "q": "olá & adeus"}),
-        ("conversations.index", {"before": "123", "q": None}),
+        ("conversations.index", {"before": "123-abc", "q": None}),
+        ("conversations.index", {"before": "-", "q": ""}),
+        ("conversations.show", {"conversation_id": "a-b", "at": None}),
     ],
 )
 async def test_it_is_what_url_for_says(site: Site, endpoint: str, values: dict[str, Any]) -> None:
