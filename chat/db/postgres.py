@@ -16,14 +16,15 @@ from chat.db.migrations import migrate_postgres
 from chat.db.queries import Query
 from chat.db.single import connected, speaking
 from chat.db.trouble import orphaned, unsaved
+from chat.db.turns import Turns
 from chat.errors import Unavailable
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 MOST = 8  # connections of this process, beside the one that listens
-PATIENCE = 5.0  # seconds that a statement waits for a connection, and for other people's locks
+PATIENCE = 5.0  # seconds without progress that a statement waits, and for other people's locks
 BACK_SOON = 1.0  # seconds that a server may take to restart
-LONGEST = 30.0  # seconds that a statement may take
+LONGEST = 30.0  # seconds that a statement may take, and may wait before that
 TRIES = 3  # of what met others in its way
 AWAY = (asyncpg.CannotConnectNowError, ConnectionRefusedError, FileNotFoundError)
 LOST = (asyncpg.PostgresConnectionError, OSError)  # a TimeoutError is one of these
@@ -46,6 +47,7 @@ class Postgres:
 
     def __init__(self, pool: "asyncpg.Pool", listening: Listening) -> None:
         self._pool = pool
+        self._turns = Turns(MOST)
         self._listening = listening
 
     @classmethod
@@ -106,21 +108,25 @@ class Postgres:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator["asyncpg.Connection"]:
-        """One of the pool, waited for also where the server has no room for a new one."""
+        """One of the pool, when it is this one's turn."""
+        async with self._turns.one(PATIENCE, LONGEST):
+            connection = await self._acquired()
+            try:
+                yield connection
+            finally:
+                await self._pool.release(connection)
+
+    async def _acquired(self) -> "asyncpg.Connection":
+        """Waited for also where the server has no room for a new one."""
         asked = time.monotonic()
         while True:
             try:
-                connection = await self._pool.acquire(timeout=PATIENCE)
-                break
+                return await self._pool.acquire(timeout=PATIENCE)
             except (asyncpg.TooManyConnectionsError, *AWAY) as error:
                 patience = BACK_SOON if isinstance(error, AWAY) else PATIENCE
                 if time.monotonic() - asked > patience:
                     raise
                 await asyncio.sleep(0.05)
-        try:
-            yield connection
-        finally:
-            await self._pool.release(connection)
 
     async def _tried(
         self, work: Callable[["asyncpg.Connection"], Awaitable[T]], *, reads: bool

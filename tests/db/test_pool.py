@@ -1,0 +1,63 @@
+"""Who waits for a connection of PostgreSQL waits as long as others get theirs, and no longer."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chat.db import postgres as postgres_module
+from chat.db.postgres import MOST, Postgres
+from chat.db.queries import query
+from chat.errors import Unavailable
+from tests.databases import Server
+
+PATIENCE = 1.0  # seconds, in the place of five
+SLEEP = query("sleep", "SELECT CAST(pg_sleep(:milliseconds / 1000.0) AS TEXT)")
+
+
+@pytest.fixture
+async def db(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Postgres]:
+    opened = await Postgres.open(await postgres.create())
+    await busy(opened, MOST, 50)  # all connections are there
+    monkeypatch.setattr(postgres_module, "PATIENCE", PATIENCE)
+    yield opened
+    await opened.close()
+
+
+async def busy(db: Postgres, count: int, milliseconds: int) -> list[object]:
+    """So many statements at once, each of which takes so long: what they answer, or why not."""
+    statements = (db.value(SLEEP, milliseconds=milliseconds) for _ in range(count))
+    return list(await asyncio.gather(*statements, return_exceptions=True))
+
+
+async def test_a_long_queue_that_moves_refuses_nobody(db: Postgres) -> None:
+    began = time.monotonic()
+    answers = await busy(db, 12 * MOST, 200)
+
+    assert answers == [""] * 12 * MOST
+    assert time.monotonic() - began > 2 * PATIENCE
+
+
+async def test_a_queue_that_stands_still_is_not_waited_in(db: Postgres) -> None:
+    slow = asyncio.create_task(busy(db, MOST, 4_000))
+    await asyncio.sleep(0)
+    began = time.monotonic()
+    late = await busy(db, 5, 1)
+
+    assert [type(answer) for answer in late] == [Unavailable] * 5
+    assert PATIENCE <= time.monotonic() - began < 3
+    assert await slow == [""] * MOST
+
+
+async def test_who_goes_away_while_waiting_takes_nobodys_turn(db: Postgres) -> None:
+    for turn in range(12):
+        slow = asyncio.create_task(busy(db, MOST, 20))
+        leaving = [asyncio.create_task(db.value(SLEEP, milliseconds=1)) for _ in range(MOST)]
+        for _ in range(turn):
+            await asyncio.sleep(0.003)
+        for each in leaving:
+            each.cancel()
+        await asyncio.gather(slow, *leaving, return_exceptions=True)
+
+    assert await busy(db, 2 * MOST, 1) == [""] * 2 * MOST
