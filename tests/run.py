@@ -13,7 +13,7 @@ Run = tuple[subprocess.Popen[bytes], IO[bytes]]  # and what it says
 PYTEST = [sys.executable, "-m", "pytest"]
 APART = tuple(
     tuple(f"tests/{folder}" for folder in folders.split())
-    for folders in ("faults", "accounts allowance attachments billing db providers stripe web")
+    for folders in ("faults web", "accounts allowance attachments billing db providers stripe")
 )
 
 
