@@ -53,7 +53,7 @@ class Process:
         self._ready = asyncio.Event()
         self._reader = asyncio.create_task(self._read())
 
-    async def ready(self, within: float = 20) -> None:
+    async def ready(self, within: float = 60) -> None:
         async with asyncio.timeout(within):
             await self._ready.wait()
         assert self.base, f"it did not start: {self.lines}"
