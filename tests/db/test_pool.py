@@ -9,6 +9,7 @@ import pytest
 from chat.db import postgres as postgres_module
 from chat.db.postgres import MOST, Postgres
 from chat.db.queries import query
+from chat.db.turns import Turns
 from chat.errors import Unavailable
 from tests.databases import Server
 
@@ -50,14 +51,28 @@ async def test_a_queue_that_stands_still_is_not_waited_in(db: Postgres) -> None:
     assert await slow == [""] * MOST
 
 
-async def test_who_goes_away_while_waiting_takes_nobodys_turn(db: Postgres) -> None:
-    for turn in range(12):
-        slow = asyncio.create_task(busy(db, MOST, 20))
-        leaving = [asyncio.create_task(db.value(SLEEP, milliseconds=1)) for _ in range(MOST)]
-        for _ in range(turn):
-            await asyncio.sleep(0.003)
-        for each in leaving:
-            each.cancel()
-        await asyncio.gather(slow, *leaving, return_exceptions=True)
+@pytest.mark.parametrize("steps", range(8))
+async def test_who_goes_away_at_any_step_takes_nobodys_turn(steps: int) -> None:
+    """While it waits, when its turn has just come, and when it has begun."""
+    turns = Turns(1)
 
-    assert await busy(db, 2 * MOST, 1) == [""] * 2 * MOST
+    async def take(held: asyncio.Event) -> None:
+        async with turns.one(patience=5, longest=5):
+            await held.wait()
+
+    first, never, now = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    holding = asyncio.create_task(take(first))
+    await asyncio.sleep(0)
+    leaving = asyncio.create_task(take(never))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    first.set()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    leaving.cancel()
+    now.set()
+
+    await asyncio.wait_for(take(now), 2)
+    await asyncio.gather(holding, leaving, return_exceptions=True)
+    assert leaving.cancelled()
+    await asyncio.wait_for(take(now), 2)
