@@ -1,19 +1,27 @@
 """How often the words of models are taken in and rendered: a process has one core for all."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 TICK, LONGEST_TICK = 0.1, 0.8  # seconds
-MOST_EVENTS = 600  # a second, of this process: beyond that everybody gets fewer, larger ones
+MOST_EVENTS = 600  # a second on one core: beyond that everybody gets fewer, larger ones
 _TURNS = 6  # of the event loop, to ask for it, get it and hand it on; half of them to spare
 
 
 class Pace:
-    """Replies are read and rendered less often the more pages of this process read along."""
+    """Replies are read and rendered less often the more pages read along.
 
-    def __init__(self) -> None:
+    `readers`: pages of this process; `share` says how many there are in those beside it, which may
+    have to do with the same cores. `cores`: as many as this process may use by default.
+    """
+
+    def __init__(self, cores: int = 0) -> None:
         self.readers = 0
+        self._cores = cores or _usable()
+        self._others = 0
+        self._beside = 0
         self._resting: set[asyncio.Future[None]] = set()
 
     @contextmanager
@@ -27,7 +35,12 @@ class Pace:
     @property
     def tick(self) -> float:
         """Seconds."""
-        return min(LONGEST_TICK, max(TICK, self.readers / MOST_EVENTS))
+        of_a_core = (self.readers + self._beside) / min(self._cores, 1 + self._others)
+        return min(LONGEST_TICK, max(TICK, max(self.readers, of_a_core) / MOST_EVENTS))
+
+    def share(self, others: int, readers: int) -> None:
+        """So many other processes on this machine have pages that read along, so many in all."""
+        self._others, self._beside = others, readers
 
     async def rest(self, seconds: float) -> None:
         """Until so much time has passed, or somebody hurries."""
@@ -52,6 +65,13 @@ class Pace:
 def _wake(resting: asyncio.Future[None]) -> None:
     if not resting.done():
         resting.set_result(None)
+
+
+def _usable() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 PACE = Pace()

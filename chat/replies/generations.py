@@ -17,6 +17,7 @@ from chat.replies.domain import Chunk, Started
 from chat.replies.generation import Generation, Preparation
 from chat.replies.live import Live
 from chat.replies.mirrors import Mirrors
+from chat.replies.neighbours import Neighbours
 from chat.replies.ownership import LOOK_EVERY, Ownership
 from chat.replies.writing import WritingRepository
 from chat.web.current import Clock
@@ -39,6 +40,7 @@ class Generations:
         self._clock = clock
         self._ownership = Ownership(self._replies, clock)
         self._mirrors = Mirrors(self._replies, told=db.shared)
+        self._neighbours = Neighbours(db, PACE)
         self._running: dict[str, Generation] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timers: list[asyncio.Task[None]] = []
@@ -135,7 +137,9 @@ class Generations:
                 live.pulse()
 
     def _hear(self, note: str) -> None:
-        if note[:1] != notes.STOP:
+        if note[:1] == notes.READERS:
+            self._neighbours.hear(note)
+        elif note[:1] != notes.STOP:
             self._mirrors.hear(note)
         elif generation := self._running.get(note[1:]):
             generation.cancel("stopped")
@@ -148,6 +152,7 @@ class Generations:
                     await self._look()
                 if self._db.shared:
                     await self._ownership.look()
+                    await self._neighbours.beat()
             except Unavailable:
                 continue  # whoever saves says so
             except Exception:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from chat.db.database import LONGEST_NOTE
 from chat.replies.domain import Chunk
 
-CHUNKS, END, STOP = "c", "e", "s"  # the first letter of a note
+CHUNKS, END, STOP, READERS = "c", "e", "s", "r"  # the first letter of a note
 
 
 def of_chunks(chunks: Sequence[Chunk]) -> list[str]:
@@ -32,10 +32,21 @@ def of_stop(reply_id: str) -> str:
     return STOP + reply_id
 
 
+def of_readers(machine: str, worker: int, readers: int) -> str:
+    """So many pages read along in this process."""
+    return READERS + _json([machine, worker, readers])
+
+
 def chunks_in(note: str) -> Iterator[tuple[str, int, int, str | None, str]]:
     """(reply id, epoch, number, text, thoughts) of each chunk; without text (None) look it up."""
     for reply_id, epoch, seq, body, *thought in json.loads(note[1:]):
         yield reply_id, epoch, seq, body, "".join(thought)
+
+
+def readers_in(note: str) -> tuple[str, int, int]:
+    """(machine, worker, readers)."""
+    machine, worker, readers = json.loads(note[1:])
+    return machine, worker, readers
 
 
 def _part(chunk: Chunk) -> str:

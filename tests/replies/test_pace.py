@@ -23,6 +23,21 @@ def test_the_events_of_a_process_are_limited(readers: int, tick: float) -> None:
     assert (pace.readers, pace.tick) == (0, 0.1)
 
 
+@pytest.mark.parametrize(
+    ("cores", "others", "beside", "tick"),
+    [(1, 1, 90, 0.4), (1, 2, 90, 0.4), (2, 1, 90, 0.25), (2, 2, 300, 0.375), (8, 2, 300, 0.25)],
+)
+def test_processes_share_the_cores_and_none_uses_two(
+    cores: int, others: int, beside: int, tick: float
+) -> None:
+    pace = Pace(cores)
+    pace.share(others, beside)
+    with ExitStack() as reading:
+        for _ in range(150):
+            reading.enter_context(pace.reader())
+        assert pace.tick == tick
+
+
 async def test_every_open_stream_counts_until_it_ends(
     site: Site, ada: Person, upstream: Upstream
 ) -> None:
