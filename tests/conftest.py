@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from chat.accounts import passwords
 from tests import databases
@@ -15,6 +16,10 @@ from tests.site import Site
 from tests.stripe import world as stripe_worlds
 from tests.stripe.world import StripeAccount, World
 from tests.upstream import Upstream
+
+# How fast a machine is says nothing of what is tested.
+settings.register_profile("prosa", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("prosa")
 
 SiteMaker = Callable[..., Awaitable[Site]]
 # Above a test of what only one file can suffer, or what is dear and no database can change.

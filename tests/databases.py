@@ -82,7 +82,7 @@ class Server:
     def _call(self, program: str, *words: str) -> None:
         done = subprocess.run(
             [self.programs / program, "-D", self._data, *words],
-            user=self._user, cwd=self._folder, stdin=subprocess.DEVNULL, timeout=60,
+            user=self._user, cwd=self._folder, stdin=subprocess.DEVNULL, timeout=180,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         assert done.returncode == 0, f"{program} {words} failed in {self._folder}"

@@ -27,7 +27,7 @@ def run(
         input=said,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         umask=umask,
     )
 
@@ -170,7 +170,7 @@ def test_a_closed_output_is_no_stack_trace(tmp_path: Path) -> None:
         env=environment(tmp_path),
         stdout=writing,
         stderr=subprocess.PIPE,
-        timeout=30,
+        timeout=120,
     )
     os.close(writing)
     assert b"Traceback" not in done.stderr

@@ -1,7 +1,6 @@
 """An installation that sells one plan, through the stand-in for Stripe."""
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,8 +12,9 @@ import pytest
 
 from chat.billing import syncing
 from tests.databases import Installer
+from tests.faults.process import free_port
 from tests.people import Answer, Person
-from tests.rows import rows, until
+from tests.rows import change, rows, until
 from tests.site import Site
 from tests.stripe.world import StripeAccount, World, an_account
 
@@ -111,12 +111,6 @@ def offers(page: Answer) -> set[str]:
     }
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _quick_readings() -> None:
     """Waiting for more of a burst is no rule: the tests make their bursts wide enough."""
@@ -129,7 +123,7 @@ async def selling(
 ) -> AsyncIterator[Shop]:
     """An installation that sells; Stripe sends people back to PUBLIC_URL, so its port is known."""
     price = env.pop("price", "") or await stripe.price(1900)
-    given = {**stripe.settings(price), "PORT": str(free_port()), **env}
+    given = {**stripe.settings(price), "PORT": free_port(), **env}
     async with database.running(folder, given) as site:
         yield Shop(site, stripe, price)
 
@@ -144,11 +138,18 @@ async def one_shop(
         selling(database, account, tmp_path_factory.mktemp("shop")) as shop,
     ):
         await account.listen(f"{shop.site.base}/api/stripe/webhook")
+
+        async def looked() -> bool:  # into Stripe's list, as at every start
+            return bool(await account.calls("GET /v1/events"))
+
+        await until(looked, within=WITHIN)
         yield shop
 
 
 @pytest.fixture
 async def shop(one_shop: Shop) -> AsyncIterator[Shop]:
+    """Nobody looks into Stripe's list in between: what is known was delivered, or asked for."""
+    await change(one_shop.site, "UPDATE billing_cursor SET next_at = :never", never=2**62)
     await one_shop.stripe.forget_calls()
     yield one_shop
     await one_shop.stripe.back()

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +72,9 @@ async def check_after_kill(
     Answers by how many seconds the disk was behind what was shown, and when after its start the
     new process had told every page that was open how its reply ended.
     """
-    killed_at = time.monotonic()
+    assert installation.process
+    await installation.process.left()
+    killed_at = installation.process.asked_at or installation.process.gone_at
     disk = installation.disk()
     assert disk.damage == ["ok"]
     late = [_check_disk(disk, each, spoken, killed_at) for each in sent if each.watcher]
@@ -112,11 +113,11 @@ def _check_disk(disk: Disk, sent: Sent, spoken: Sequence[Spoken], killed_at: flo
 
 async def _check_ending(watcher: Watcher, disk: Disk, process: Process) -> float:
     """The page that was open all the time ends as the disk says, and soon."""
-    async with asyncio.timeout(AGAIN + 2):
+    async with asyncio.timeout(60):
         await watcher.task
     after = watcher.ended_at - process.began
-    slow = max(0.0, process.took - START)  # of a machine that does something else
-    assert after < AGAIN + slow, f"{after:.1f} s after a start, ready after {process.took:.1f} s"
+    slow = max(1.0, process.took / START)  # of a machine that does something else
+    assert after < AGAIN * slow, f"{after:.1f} s after a start, ready after {process.took:.1f} s"
     assert watcher.final
     was = disk.states[watcher.reply]
     assert watcher.final["data-state"] == ("complete" if was == "complete" else "interrupted")
@@ -140,7 +141,7 @@ async def _check_sent_again(installation: Installation, sent: Sent) -> None:
     conversation = sent.conversation
     await installation.send(sent)
     assert sent.watcher
-    async with asyncio.timeout(AGAIN):
+    async with asyncio.timeout(60):
         await sent.watcher.task
     if known:
         assert (sent.conversation, sent.watcher.reply) == (conversation, known.reply)

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import aiohttp
@@ -83,10 +83,12 @@ class Disk:
 
     def __init__(self, data: Path, scratch: Path) -> None:
         scratch.mkdir(exist_ok=True)
-        for name in ("chat.db", "chat.db-wal"):
-            (scratch / name).unlink(missing_ok=True)
-            if (data / name).exists():
-                shutil.copyfile(data / name, scratch / name)
+        log = None
+        while log != (log := _head(data / "chat.db-wal")):  # begun anew: what was in it is missed
+            for name in ("chat.db", "chat.db-wal"):
+                (scratch / name).unlink(missing_ok=True)
+                if (data / name).exists():
+                    shutil.copyfile(data / name, scratch / name)
         with closing(sqlite3.connect(scratch / "chat.db")) as db:
             self.damage = [row[0] for row in db.execute("PRAGMA integrity_check")]
             self.damage += [str(row) for row in db.execute("PRAGMA foreign_key_check")]
@@ -102,3 +104,10 @@ class Disk:
     @property
     def running(self) -> bool:
         return bool({"pending", "streaming"} & set(self.states.values()))
+
+
+def _head(log: Path) -> bytes:
+    """What is another whenever SQLite begins its log anew."""
+    with suppress(FileNotFoundError), log.open("rb") as file:
+        return file.read(32)
+    return b""

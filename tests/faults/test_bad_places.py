@@ -28,7 +28,7 @@ def refused(command: str, data: Path, **env: str) -> Lines:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=120,
         preexec_fn=_bound_by_modes,
     )
     assert done.returncode == 1, done
@@ -49,7 +49,7 @@ def bound_by_modes(folder: Path) -> bool:
     """Whether a process that begins like ours is kept out by a mode."""
     program = "import os, sys; sys.exit(os.access(sys.argv[1], os.W_OK))"
     command = [sys.executable, "-c", program, str(folder)]
-    return subprocess.run(command, preexec_fn=_bound_by_modes, timeout=20).returncode == 0
+    return subprocess.run(command, preexec_fn=_bound_by_modes, timeout=120).returncode == 0
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_a_database_whose_driver_is_not_installed(tmp_path: Path) -> None:
 
 def _make(path: Path) -> None:
     command = [sys.executable, "-m", "chat", "migrate"]
-    subprocess.run(command, cwd=ROOT, env=environment(path.parent), check=True, timeout=20,
+    subprocess.run(command, cwd=ROOT, env=environment(path.parent), check=True, timeout=120,
                    capture_output=True)  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -66,10 +65,8 @@ async def test_g8_with_fifty_replies_being_written_no_character_is_lost(
     sure = {mark: words.said for mark, words in going.items()}
     await person.get("/healthz")  # what was said before it has arrived when it is answered
 
-    began = time.monotonic()
     process.signal(signal.SIGTERM)
     code = await process.left(LEAVE)
-    spent = time.monotonic() - began
 
     assert code == 0
     assert process.complaints() == []
@@ -83,11 +80,11 @@ async def test_g8_with_fifty_replies_being_written_no_character_is_lost(
         assert kept[mark].startswith(sure[mark])
     await _every_page_has_its_final_bubble(watchers, disk)
     assert not survivors(tmp_path / "data")
-    print(f"50 replies: gone after {spent:.2f} s")
+    print(f"50 replies: gone after {process.gone_at - process.asked_at:.2f} s")
 
 
 async def _every_page_has_its_final_bubble(watchers: list[Watcher], disk: Disk) -> None:
-    async with asyncio.timeout(LEAVE):
+    async with asyncio.timeout(60):
         await asyncio.gather(*(watcher.task for watcher in watchers))
     for watcher in watchers:
         assert watcher.final

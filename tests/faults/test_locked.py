@@ -19,7 +19,7 @@ from tests.people import Answer as Page
 from tests.people import Person, reply_of
 from tests.upstream import Answer, Upstream
 
-HELD, PATIENCE, SLACK = 7.0, 5.0, 1.8  # seconds
+HELD, PATIENCE, SLACK = 7.0, 5.0, 4.0  # seconds
 
 
 @pytest.fixture
@@ -60,8 +60,9 @@ async def timed(person: Person, text: str, after: float) -> tuple[Page, float]:
 async def test_r11_a_lock_of_seven_seconds_costs_a_few_sends_and_no_text(
     tmp_path: Path, process: Process, person: Person, upstream: Upstream
 ) -> None:
-    data, words, few, go = tmp_path / "data", Spoken("w", 800), Spoken("e", 50), asyncio.Event()
-    upstream.will(Answer(words, pause=0.01))
+    data, words, few = tmp_path / "data", Spoken("w", 800), Spoken("e", 50)
+    go, last = asyncio.Event(), asyncio.Event()
+    upstream.will(Answer(words, pause=0.01, held=last))
     running = await _watched(person, "before")
     upstream.will(Answer(few, held=go))
     ending = await _watched(person, "ends")
@@ -75,10 +76,10 @@ async def test_r11_a_lock_of_seven_seconds_costs_a_few_sends_and_no_text(
         results = await asyncio.gather(*sends)
         shown = len(running.seen[-1][1])
         await asyncio.sleep(began + HELD - time.monotonic())
-        found = disk(tmp_path)
+        found, seen = disk(tmp_path), running.seen[-1][1]
         assert not ending.final, "the last message comes after the final state is stored"
 
-    assert (page.status, read_in < 1) == (200, True)
+    assert (page.status, read_in < PATIENCE - 1) == (200, True)
     for answer, spent in results:
         assert answer.status == 503
         assert int(answer.headers["Retry-After"]) > 0
@@ -86,13 +87,11 @@ async def test_r11_a_lock_of_seven_seconds_costs_a_few_sends_and_no_text(
         assert spent < PATIENCE + SLACK
     assert shown > len(found.texts[running.reply].split()) + 200, "watchers saw it grow meanwhile"
 
-    await asyncio.sleep(1)  # two savings and the second that the disk may be behind, at most
-    seen = running.seen_before(time.monotonic() - 1)
-    found = disk(tmp_path)
-    assert found.texts[running.reply].split()[: len(seen)] == seen
-    assert found.states[running.reply] == "streaming"
+    await until(lambda: disk(tmp_path).texts[running.reply].split()[: len(seen)] == seen)
+    assert disk(tmp_path).states[running.reply] == "streaming"
+    last.set()
     again = await person.send("after")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await asyncio.gather(running.task, ending.task)
     assert again.status == 200
     found = disk(tmp_path)
@@ -134,7 +133,7 @@ async def test_an_ending_is_stored_however_long_the_database_was_held(
         await asyncio.sleep(1.5)  # many times as long as all of its first tries
         assert not watcher.final
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await watcher.task
     found = disk(tmp_path)
     assert found.states == {watcher.reply: "complete"}
@@ -152,7 +151,7 @@ async def test_a_left_over_reply_that_cannot_be_rendered_does_not_stop_the_start
     async with serving(tmp_path / "data", OPENAI_BASE_URL=upstream.url) as process:
         ada = people(process)
         await ada.register()
-        upstream.will(Answer(["<b>Hello", ", ", "world."], held=asyncio.Event()))
+        upstream.will(Answer(["<b>Hello, ", "world."], held=asyncio.Event()))
         reply = reply_of(await ada.send("hello"))
         await until(lambda: disk(tmp_path).texts[reply])
         await process.kill()

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -57,7 +58,7 @@ async def fronted(postgres: Server, tmp_path: Path) -> AsyncIterator[Fronted]:
 
 
 async def _answers(person: Person) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 if (await person.get("/healthz")).status == 200:
@@ -74,21 +75,26 @@ async def test_a_talk_goes_through_whichever_process_is_next(fronted: Fronted) -
     watchers = [Watcher(fronted.ada, reply_of(sent)) for _ in range(4)]
     for watcher in watchers:
         await sees(watcher, 20)
-    behind = [len(spoken.said.split()) - len(watcher.seen[-1][1]) for watcher in watchers]
+    behind = list[list[int]]()
+    for _ in range(10):
+        behind.append([spoken.given - len(watcher.seen[-1][1]) for watcher in watchers])
+        await asyncio.sleep(0.1)
     stopped = await fronted.ada.partial(f"/replies/{reply_of(sent)}/stop")
 
-    assert [await ends(watcher, 10) for watcher in watchers] == ["stopped"] * 4
+    assert [await ends(watcher) for watcher in watchers] == ["stopped"] * 4
     assert stopped.one("[data-reply]")["data-state"] == "stopped"
-    assert max(behind) < 100  # a second: nothing on the way has collected the stream
+    usually = max(median(each) for each in zip(*behind, strict=True))
+    assert usually < 100  # a second: nothing on the way has collected the stream
     for n in range(6):
         again = await fronted.ada.send(f"And {n}?", conversation_of(sent))
-        assert await ends(Watcher(fronted.ada, reply_of(again)), 20) == "complete"
+        assert await ends(Watcher(fronted.ada, reply_of(again))) == "complete"
     assert len(fronted.answered("POST /conversations")) == 3
     assert len(fronted.answered("GET /replies/[0-9a-f]+/stream")) == 3
 
 
 async def test_one_that_dies_is_noticed_by_nobody_who_comes_later(fronted: Fronted) -> None:
-    answers = [Answer(Spoken(f"b{n}", 2_000), pause=0.01) for n in range(3)]
+    held = asyncio.Event()
+    answers = [Answer(Spoken(f"b{n}", 200), pause=0.01, held=held) for n in range(3)]
     fronted.upstream.will(*answers)
     replies = [reply_of(await fronted.ada.send(f"Story {n}")) for n in range(3)]
     watchers = [Watcher(fronted.ada, reply) for reply in replies]
@@ -96,17 +102,17 @@ async def test_one_that_dies_is_noticed_by_nobody_who_comes_later(fronted: Front
         await sees(watcher, 20)
 
     await fronted.cluster.processes[1].kill()
-    killed_at = time.monotonic()
     pages = [await fronted.ada.get("/conversations") for _ in range(9)]
 
     assert {page.status for page in pages} == {200}
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while "interrupted" not in [await fronted.cluster.state(each) for each in replies]:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-    took = time.monotonic() - killed_at
+    took = time.monotonic() - fronted.cluster.processes[1].asked_at
+    assert took < 15
     states = [await fronted.cluster.state(reply) for reply in replies]
     assert sorted(states) == ["interrupted", "streaming", "streaming"]
     for reply, watcher in zip(replies, watchers, strict=True):
         await fronted.ada.partial(f"/replies/{reply}/stop")
-        assert await ends(watcher, 10) in ("stopped", "interrupted")
+        assert await ends(watcher) in ("stopped", "interrupted")
     print(f"noticed after {took:.1f} s")

@@ -10,7 +10,7 @@ from contextlib import closing
 
 import aiohttp
 
-from tests.faults.installation import AGAIN, Installation, Sent, new_form
+from tests.faults.installation import Installation, Sent, new_form
 from tests.faults.process import until
 from tests.faults.spoken import Watcher
 from tests.people import PASSWORD, Person, conversation_of, reply_of
@@ -61,7 +61,7 @@ async def test_copies_before_and_after_a_restart_are_one_message(
         assert len({_ids(answer) for answer in [*acknowledged, *again] if answer}) == 1
         assert stored or not acknowledged
         assert again[0]
-        async with asyncio.timeout(AGAIN):
+        async with asyncio.timeout(60):
             await Watcher(installation.person, reply_of(again[0])).task
         assert installation.asked(sent) <= 1
         assert installation.asked(sent) == 1 or stored, "what nobody had stored is answered now"

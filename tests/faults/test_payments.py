@@ -56,7 +56,6 @@ def _quick_readings(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("turn", range(ROUNDS))
 @settings(
     max_examples=LIVES,
-    deadline=None,
     derandomize=not LONG,
     print_blob=True,
     suppress_health_check=list(HealthCheck),
