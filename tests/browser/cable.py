@@ -28,7 +28,12 @@ class Cable:
         if self._port is None:
             writer.transport.abort()
             return
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        port = self._port
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+        if self._port != port:  # it was cut meanwhile
+            writer.transport.abort()
+            far_writer.transport.abort()
+            return
         ends = {writer, far_writer}
         self._open |= ends
         try:

@@ -39,6 +39,7 @@ async def sign_up(page: Page, base: str, email: str, password: str) -> None:
     await page.fill("[name=password]", password)
     await page.press("[name=password]", "Enter")
     await page.wait_for_selector(BOX)
+    await page.wait_for_load_state()  # before its scripts have run, Enter only breaks the line
 
 
 async def send(page: Page, text: str) -> None:
@@ -68,7 +69,7 @@ async def says(page: Page, words: str, state: str = "", within: float | None = N
         """([words, state]) => {
           const reply = [...document.querySelectorAll("[data-reply]")].at(-1);
           return reply && (!state || reply.dataset.state === state)
-            && reply.querySelector("[data-part=text]").textContent.includes(words);
+            && reply.querySelector("[data-part=text]")?.textContent.includes(words);
         }""",
         arg=[words, state],
         timeout=within and within * 1000,

@@ -14,7 +14,7 @@ from tests.upstream import Upstream
 
 WindowMaker = Callable[..., Awaitable[BrowserContext]]
 TabMaker = Callable[..., Awaitable[Page]]
-PATIENCE = 10_000  # milliseconds: nothing here takes longer when it works
+PATIENCE = 30_000  # milliseconds: nothing here takes longer when it works
 
 
 @pytest.fixture(scope="session")

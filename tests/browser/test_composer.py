@@ -269,7 +269,7 @@ async def test_escape_stops_unless_it_closes_something(tab: TabMaker, upstream: 
     await page.keyboard.press("Escape")
 
     await page.wait_for_selector("[data-state=stopped]")
-    await asyncio.wait_for(upstream.closed.wait(), 1)
+    await asyncio.wait_for(upstream.closed.wait(), 10)
     await says(page, "Once upon")
 
 

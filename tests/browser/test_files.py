@@ -152,6 +152,6 @@ async def test_the_form_alone_brings_files(tab: TabMaker) -> None:
     await page.fill(BOX, "Read both")
     await page.click(".send")
 
-    await page.wait_for_selector("[data-reply] .actions")
+    await page.wait_for_selector("[data-reply] .actions form")
     names = await page.locator("[data-role=user] .card bdi").all_inner_texts()
     assert names == ["Relatório.txt", "b.txt"]

@@ -50,7 +50,7 @@ async def test_a_model_is_found_and_chosen_by_keyboard(owner: Person, window: Wi
     assert await page.evaluate("document.activeElement.id") == "model-open"
 
     await page.keyboard.press("Enter")
-    await page.wait_for_selector("#models:popover-open")
+    await page.wait_for_function("() => document.activeElement.matches('#models input')")
     assert (await values(page))[0] == "openai/tiny"
     assert len(await values(page)) == 100
     assert "go on typing" in await page.locator("#models [role=status]").inner_text()
@@ -98,6 +98,7 @@ async def test_what_is_not_there_is_said_and_escape_leaves_all_as_it_was(
 ) -> None:
     page = await opened(window, owner)
     await page.click("#model-open")
+    await page.wait_for_function("() => document.activeElement.matches('#models input')")
     await page.keyboard.type("nothing like it")
     assert await values(page) == []
     status = page.locator("#models [role=status]")
@@ -114,6 +115,7 @@ async def test_on_a_phone_it_is_touched(owner: Person, window: WindowMaker) -> N
     phone = {"width": 390, "height": 844}
     page = await opened(window, owner, viewport=phone, has_touch=True, is_mobile=True)
     await page.tap("#model-open")
+    await page.wait_for_selector("#models:popover-open")
     box = await page.locator("#models").bounding_box()
     assert box and box["x"] >= 0 and box["x"] + box["width"] <= phone["width"]
     async with page.expect_response("**/account/model"):

@@ -53,17 +53,19 @@ async def _long_talk(page: Page, upstream: Upstream) -> None:
 async def test_a_reader_who_scrolled_up_is_left_alone(tab: TabMaker, upstream: Upstream) -> None:
     page = await tab()
     await _long_talk(page, upstream)
-    opening = "Other words than before.\n\n"
-    upstream.will(Answer([opening, *pieces(DOCUMENT, 20), "\n\nThe end."], pause=0.04))
+    held, opening = asyncio.Event(), "Other words than before.\n\n"
+    rest = f"\n\n{DOCUMENT}\n\nThe end."  # much still comes, however late the reader scrolled
+    upstream.will(Answer([opening, *pieces(DOCUMENT, 20), rest], pause=0.04, held=held))
     await send(page, "Go on")
     await says(page, "Other words")  # only now is the page done with bringing the sender here
 
     await page.eval_on_selector(".scroll", "box => { box.scrollTop = -700 }")
     await page.evaluate(FOLLOW, "[data-reply] h1")
+    held.set()
     await says(page, "The end.", state="complete")
+    await page.wait_for_function("() => places.length > 20")
 
     places = await page.evaluate("places")
-    assert len(places) > 20
     assert max(places) - min(places) <= 2
 
 
@@ -117,7 +119,11 @@ async def test_a_reply_is_announced_once_and_only_when_it_is_complete(
 
     held.set()
     await answered(page)
+    again = asyncio.Event()
+    upstream.will(Answer(held=again))
     await send(page, "Speak again")
+    await says(page, "Hello", state="streaming")
+    again.set()
     await answered(page, 2)
 
     await page.wait_for_function("() => announced.length >= 2")  # a moment after it is shown
@@ -254,6 +260,7 @@ async def test_earlier_messages_come_above_and_move_nothing(
     page = await tab("/conversations")
     await page.click("text=A long talk")
     await page.wait_for_selector("#messages")
+    await page.wait_for_load_state()
     shown = page.locator("#messages > article")
     assert await shown.count() == 40
     assert await shown.last.locator(".bubble").inner_text() == "Message 100"

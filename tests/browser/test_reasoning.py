@@ -72,6 +72,7 @@ async def test_without_scripts_they_are_folded_and_named_by_what_follows(
 
     fold = page.locator("[data-part=reasoning]")
     await fold.wait_for()
+    await fold.locator(".past").wait_for(state="hidden")  # its style has come
     assert await fold.inner_text() == "Thinking…"
     await fold.locator("summary").click()
     await page.get_by_text("Then I <b>think</b>.").wait_for()

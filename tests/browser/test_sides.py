@@ -7,6 +7,7 @@ import secrets
 import pytest
 from playwright.async_api import Locator, Page
 
+from chat.providers.guide import MODEL
 from tests.browser.chromium import BOX, says, send, sign_up
 from tests.browser.conftest import TabMaker, WindowMaker
 from tests.browser.test_sizes import AWKWARD, fits
@@ -39,8 +40,10 @@ async def shows(page: Page, number: int, words: str, state: str) -> None:
 
 
 async def test_columns_become_tabs_and_one_of_them_goes_on(
-    tab: TabMaker, upstream: Upstream
+    site: Site, tab: TabMaker, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    guide = site.app.extensions["parts"].catalog.provider(MODEL)
+    monkeypatch.setattr(guide, "_pause", 60.0)  # it still writes when Stop is pressed
     held = asyncio.Event()
     upstream.will(
         Answer([AWKWARD, "\n\nThe small end."], held=held, model="tiny"),
@@ -110,7 +113,9 @@ async def test_escape_stops_all_and_each_is_retried_in_its_place(
     await send(page, "Which one?")
     await shows(page, 0, "tiny said", "streaming")
     await shows(page, 1, "large said", "streaming")
-    await page.keyboard.press("Escape")
+    # Its answer replaces the columns once more.
+    async with page.expect_event("requestfinished", lambda asked: asked.url.endswith("/stop")):
+        await page.keyboard.press("Escape")
     await shows(page, 0, "tiny said", "stopped")
     await shows(page, 1, "large said", "stopped")
     await page.wait_for_selector("#send .send")

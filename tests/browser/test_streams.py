@@ -132,7 +132,7 @@ async def test_a_reply_goes_on_when_its_tab_is_closed(
     async def complete() -> bool:
         return await state(site, reply) == "complete"
 
-    await until(complete, within=5)
+    await until(complete, within=20)
     later = await window.new_page()
     await later.goto(url)
     await says(later, "Begun and ended.", state="complete")
@@ -149,7 +149,7 @@ async def test_a_hidden_tab_lets_go_of_its_stream_and_catches_up(
     async with page.expect_event("requestfailed", lambda asked: asked.url.endswith("/stream")):
         await _show(page, False)
     held.set()
-    await until(lambda: _complete(site, page), within=10)
+    await until(lambda: _complete(site, page), within=20)
     assert await page.locator("[data-state=complete]").count() == 0
     await _show(page, True)
     await answered(page)

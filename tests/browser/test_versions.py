@@ -60,6 +60,7 @@ async def test_a_question_is_changed_in_its_place(tab: TabMaker, upstream: Upstr
     await form.fill("What is Lisbon?")
     await page.get_by_role("button", name="Send as a new version").click()
     await says(page, "Second answer.", "complete")
+    await page.wait_for_load_state()  # the draft comes back by a script
 
     assert await page.locator("[data-role=user] .bubble").all_inner_texts() == ["What is Lisbon?"]
     assert await page.locator("[data-role=user] .versions span").inner_text() == "2/2"
