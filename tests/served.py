@@ -51,6 +51,7 @@ async def failing() -> str:
 
 @app.get("/stuck")
 async def stuck() -> str:
+    print("stuck", file=sys.stderr, flush=True)
     while True:
         pass
 
@@ -89,6 +90,7 @@ async def draining() -> None:
 def main() -> int:
     settings = read(os.environ)
     configure(settings.log_format)
+    server.GRACE = float(os.environ.get("GRACE", server.GRACE))
     server.DEADLINE = float(os.environ.get("DEADLINE", server.DEADLINE))
     form, upload = int(os.environ["FORM"]), int(os.environ["UPLOAD"])
     guard = Guard(

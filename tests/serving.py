@@ -73,6 +73,13 @@ class Served:
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
+    def told(self, line: str, *, within: float = 10) -> None:
+        """Returns once it has logged this line."""
+        began = time.monotonic()
+        while line not in self.lines:
+            assert time.monotonic() - began < within, self.lines
+            time.sleep(0.01)
+
     def left(self, *, within: float) -> tuple[int, float]:
         """The exit code, and the seconds it took from now."""
         began = time.monotonic()

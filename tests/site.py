@@ -47,7 +47,7 @@ async def running(
     settings = read(given)
     app = create_app(settings, clock)
     take_places(settings)
-    config = Listener(settings, graceful=1)
+    config = Listener(settings, graceful=5)
     port = config.bound.getsockname()[1]
     wall = guarded(
         app,

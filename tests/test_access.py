@@ -125,7 +125,7 @@ async def hers(site: Site, ada: Person, upstream: Upstream) -> Things:
     async def begun() -> bool:
         return await state(site, reply_of(running)) == "streaming"
 
-    await until(begun, within=5)
+    await until(begun, within=15)
     sql = "SELECT s.id FROM sessions s JOIN accounts a ON a.id = s.account_id WHERE email = :email"
     session = (await rows(site, sql, email=ada.email))[0]["id"]
     told = {"name": "Vet", "system": "You are a rhinoceros."}

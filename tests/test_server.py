@@ -49,7 +49,7 @@ def test_g8_streams_uploads_and_never_readers_cannot_hold_the_exit(
 
 
 def test_nothing_is_accepted_while_draining(start: Callable[..., Served]) -> None:
-    served = start(DRAINING="2")
+    served = start(DRAINING="3")
     with served.connect(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n") as stream:
         until(stream, b"first")
         served.signal(signal.SIGTERM)
@@ -64,39 +64,40 @@ def test_nothing_is_accepted_while_draining(start: Callable[..., Served]) -> Non
 def test_r34_a_second_signal_leaves_after_the_flush(
     start: Callable[..., Served], number: int
 ) -> None:
-    served = start(DRAINING="0.5")
+    served = start(DRAINING="0.5", GRACE="4")
     with served.connect(b"GET /flood HTTP/1.1\r\nHost: localhost\r\n\r\n") as never_read:
         assert never_read.recv(100)
-        for _ in range(3):
+        began = time.monotonic()
+        while served.process.poll() is None and time.monotonic() - began < 9:
             served.signal(number)
             time.sleep(0.1)
-        code, spent = served.left(within=9)
-    assert (code, spent < 0.8) == (0, True)
+        code, _ = served.left(within=1)
+    assert (code, time.monotonic() - began < 3.5) == (0, True)
     assert "drained\n" in served.lines
     assert not [line for line in served.lines if "Traceback" in line]
 
 
-def test_draining_that_hangs_is_given_up_within_the_five_seconds(
-    start: Callable[..., Served],
-) -> None:
+def test_draining_that_hangs_is_given_up_before_the_deadline(start: Callable[..., Served]) -> None:
     served = start(DRAINING="60")
     served.signal(signal.SIGTERM)
     code, spent = served.left(within=9)
-    assert (code, spent < 5) == (1, True)
+    assert (code, spent < 7.5) == (1, True)
     assert "drained\n" not in served.lines
+    assert [line for line in served.lines if "Draining took more than 4 s" in line]
+    assert not [line for line in served.lines if "cut off" in line]
 
 
 def test_a_stuck_loop_cannot_outlive_the_deadline(start: Callable[..., Served]) -> None:
     served = start(DEADLINE="1")
     with served.connect(b"GET /stuck HTTP/1.1\r\nHost: localhost\r\n\r\n"):
-        time.sleep(0.3)  # the loop is stuck by then; nothing could tell us so
+        served.told("stuck\n")
         served.signal(signal.SIGTERM)
         code, spent = served.left(within=9)
-    assert (code, spent < 3) == (1, True)
+    assert (code, spent < 6) == (1, True)
 
 
 def test_r34_a_signal_during_the_start_is_a_clean_end() -> None:
-    with unready(STARTING="1") as process:
+    with unready(STARTING="3") as process:
         assert process.stderr
         assert process.stderr.readline() == "starting\n"
         process.terminate()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.serving import CHUNKED, FORM, GET, POST, UPLOAD, Served, received, st
 
 @pytest.fixture(scope="module")
 def attacked() -> Iterator[Served]:
-    served = Served(PATIENCE="1")
+    served = Served(PATIENCE="3")
     yield served
     served.close()
 
@@ -169,14 +169,17 @@ def test_s091_slow_clients_neither_stay_nor_disturb(target: Served) -> None:
         began = time.monotonic()
         answer = target.ask(GET + b"Connection: close\r\n\r\n")
         assert statuses(answer) == [200]
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 6
         assert {tuple(statuses(received(body))) for body in bodies} == {(408,)}
 
 
-def test_an_app_that_fails_is_one_line_and_a_plain_page(attacked: Served) -> None:
-    answer = attacked.ask(b"GET /failure HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+def test_an_app_that_fails_is_one_line_and_a_plain_page() -> None:
+    with closing(Served()) as served:
+        answer = served.ask(
+            b"GET /failure HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
 
     assert statuses(answer) == [500]
     assert b"purpose" not in answer
-    assert sum("on purpose" in line for line in attacked.lines) == 1
-    assert not [line for line in attacked.lines if line.startswith(("Traceback", " "))]
+    assert sum("on purpose" in line for line in served.lines) == 1
+    assert not [line for line in served.lines if line.startswith(("Traceback", " "))]

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+
+ALIVE = 15  # seconds between two signs of life while a piece waits
 
 
 class Thought(str):
@@ -18,12 +20,14 @@ class Thought(str):
 class Answer:
     """`pieces` come `pause` seconds apart; with `held` the last one waits until it is set.
 
-    `model`: the only one that gives this answer; '' is any.
+    `waits`: by the number of a piece, from 0, what is set before it comes. `model`: the only one
+    that gives this answer; '' is any.
     """
 
     pieces: Sequence[str] = ("Hello", ", ", "world", ".")
     pause: float = 0.0
     held: asyncio.Event | None = None
+    waits: Mapping[int, asyncio.Event] = field(default_factory=dict)
     cut: bool = False  # the connection breaks after the pieces
     reason: str = "stop"
     usage: bool = True  # whether it says what it counted
@@ -86,8 +90,10 @@ class Upstream:
         self, response: web.StreamResponse, answer: Answer, request: web.Request
     ) -> None:
         for number, piece in enumerate(answer.pieces):
+            if number in answer.waits:
+                await _once(answer.waits[number], response)
             if answer.held and number == len(answer.pieces) - 1:
-                await answer.held.wait()
+                await _once(answer.held, response)
             name = "reasoning_content" if isinstance(piece, Thought) else "content"
             await response.write(_frame({"choices": [{"delta": {name: piece}}]}))
             if answer.pause:
@@ -120,6 +126,16 @@ async def running() -> AsyncIterator[Upstream]:
     finally:
         await runner.shutdown()
         await runner.cleanup()
+
+
+async def _once(event: asyncio.Event, response: web.StreamResponse) -> None:
+    """Returns once it is set; until then nobody takes the silence for a broken connection."""
+    while not event.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ALIVE):
+                await event.wait()
+                return
+        await response.write(b": wait\n\n")
 
 
 def _frame(value: object) -> bytes:

@@ -54,7 +54,7 @@ async def test_a_conversation_takes_its_files_with_it_that_nobody_else_holds(
     await ada.partial(f"/conversations/{conversation}/deletion")
 
     assert (await ada.get(f"/attachments/{first}")).status == 404
-    await until(gone(place(site, own)), within=5)
+    await until(gone(place(site, own)), within=20)
     assert place(site, both).exists()
     assert (await eve.get(f"/attachments/{hers}")).text == both.decode()
     assert await count(site, "attachments", MINE, e=ada.email) == 0
@@ -120,7 +120,7 @@ async def test_the_same_content_may_come_again_at_that_moment(site: Site, ada: P
 
     await asyncio.gather(sweep(), sweep(), *(again(n) for n in range(12)))
     await cleaning(site).remove_unheld()
-    assert not place(site, data).exists()
+    await until(gone(place(site, data)), within=20)  # the installation's own may be at it
     last = await uploaded(ada, "last.txt", data)
     assert (await ada.get(f"/attachments/{last}")).text == data.decode()
 
@@ -184,11 +184,11 @@ async def test_everything_is_swept_at_the_start_and_every_hour_though_much_is_de
         return not half.exists()
 
     running = asyncio.create_task(cleaning(site).forever())
-    await until(gone(place(site, data)), within=5)
+    await until(gone(place(site, data)), within=20)
     for _ in range(2):
         half.write_bytes(b"?")
         os.utime(half, (old, old))
-        await until(swept, within=5)
+        await until(swept, within=20)
     running.cancel()
 
 

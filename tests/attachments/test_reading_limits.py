@@ -84,12 +84,12 @@ async def test_the_child_ends_with_its_parent(how: int, pipe: Path, tmp_path: Pa
     words = (sys.executable, "-c", PARENT, str(pipe), str(tmp_path))
     parent = await asyncio.create_subprocess_exec(*words)
     tasks = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
-    await until(lambda: tasks.read_text().split(), 10)
+    await until(lambda: tasks.read_text().split(), 60)
     child = int(tasks.read_text().split()[0])
     parent.send_signal(how)
     await parent.wait()
 
-    await until(lambda: not runs(child), 5)
+    await until(lambda: not runs(child), 30)
 
 
 async def test_only_two_are_read_at_once(pipe: Path, tmp_path: Path) -> None:

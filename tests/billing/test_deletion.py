@@ -71,4 +71,4 @@ async def test_everything_goes_and_what_is_being_written_stops(
     async def stopped() -> bool:
         return not generations.writes(running)
 
-    await until(stopped, within=5)
+    await until(stopped, within=20)

@@ -81,8 +81,8 @@ async def test_what_is_never_delivered_is_found_between_the_long_readings(
     await shop.buy(ada)
     await shop.quiet(ada)
     await shop.stripe.deliver("drop")
-    await change(shop.site, "UPDATE billing_cursor SET next_at = 0")
     monkeypatch.setattr(worker, "GLANCE_EVERY", 500)
+    await change(shop.site, "UPDATE billing_cursor SET next_at = 0")
     await asyncio.sleep(worker.LOOK_EVERY)  # the long reading is over
     await shop.stripe.cancel(await shop.subscription(ada))
 
@@ -151,13 +151,18 @@ async def test_of_two_processes_one_reads(
         await stripe_account.away("held", only="GET /v1/subscriptions")
         await stripe_account.v1.subscriptions.cancel_async(subscription)
         await stripe_account.settled()
-        await asyncio.sleep(1)
+
+        async def asked() -> bool:
+            return bool(await stripe_account.calls("GET /v1/subscriptions"))
+
+        await until(asked, within=20)
+        await asyncio.sleep(1)  # the other one would be there by now
         assert len(await stripe_account.calls("GET /v1/subscriptions")) == 1
         # The holder is killed: whoever comes after its lease has another token.
         await change(
             one.site,
             "UPDATE billing_accounts SET lease_token = 'another', lease_until = :until",
-            until=int(time.time() * 1_000) + 1_500,
+            until=int(time.time() * 1_000) + 60_000,
         )
         await stripe_account.back()
         await asyncio.sleep(1)
@@ -166,6 +171,7 @@ async def test_of_two_processes_one_reads(
         assert row["dirty_gen"] > row["synced_gen"], "the late writer changed nothing"
         assert shown(await ada.get("/billing")) == ("active", "pro")
 
+        await change(one.site, "UPDATE billing_accounts SET lease_until = 0")
         await becomes(ada, "ended", "free", within=20)
 
 

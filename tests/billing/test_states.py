@@ -35,7 +35,7 @@ async def test_events_may_come_twice_and_in_any_order(shop: Shop, ada: Person, m
     await shop.stripe.v1.subscriptions.cancel_async(subscription)
     await shop.stripe.subscribe(await shop.customer(ada), shop.price)
     await shop.stripe.release(mode)
-    await shop.stripe.settled()
+    await shop.quiet(ada)
 
     await becomes(ada, "active", "pro")
     stored = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.people import PARTIAL, Answer, Person
+from tests.people import PARTIAL, Answer, Person, reply_of
 from tests.site import Site
 from tests.talks import add_messages, add_talks
 
@@ -112,6 +112,7 @@ async def test_who_wrote_what_can_be_told(ada: Person, long: tuple[str, list[str
 async def test_what_people_write_is_text(site: Site, ada: Person) -> None:
     hostile = "<script>alert(1)</script>\n**not bold** [x](javascript:alert(1))\n  two  spaces"
     sent = await ada.send(hostile)
+    await ada.watched(reply_of(sent))
 
     page = await ada.get(sent.headers["HX-Push-Url"])
 

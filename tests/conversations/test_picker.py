@@ -36,7 +36,7 @@ def groups(page: Answer) -> dict[str, list[str]]:
 
 async def offering(site: Site, model_id: str) -> None:
     """Waits until the catalogue has it: it looks in the background, and tells nobody."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while model_id not in site.app.extensions["parts"].catalog.offer().models:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

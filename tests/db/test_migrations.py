@@ -211,7 +211,7 @@ def held(path: Path) -> bool:
 async def test_servers_and_commands_that_start_at_once_all_come_up(tmp_path: Path) -> None:
     env = environment(tmp_path / "data")
     racing = [await start("migrate", env=env) for _ in range(4)]
-    codes = await asyncio.gather(*(process.left(20) for process in racing))
+    codes = await asyncio.gather(*(process.left(60) for process in racing))
 
     assert codes == [0] * 4, [process.lines for process in racing]
     assert version(tmp_path / "data" / "chat.db") == len(migrations.migrations())

@@ -88,8 +88,10 @@ async def test_every_way_to_an_answer_follows_them(ada: Person, upstream: Upstre
     assert upstream.asked[-1]["messages"][-1]["content"] == "Changed"
 
 
-async def test_the_pages_say_what_is_sent_and_hold_what_was_saved(ada: Person) -> None:
-    talk = conversation_of(await ada.send("Hello"))
+async def test_the_pages_say_what_is_sent_and_hold_what_was_saved(
+    ada: Person, upstream: Upstream
+) -> None:
+    talk = str((await said(ada, upstream, "Hello"))["talk"])
     page = await ada.get(f"/conversations/{talk}/instructions")
     assert "You have no usual instructions" in page.words(".soft")
 
@@ -162,8 +164,10 @@ async def test_odd_text_is_kept_as_text_for_all(ada: Person, upstream: Upstream)
     assert told(asked) == odd.replace("\x00", "").replace("\ud800", "")
 
 
-async def test_they_go_with_their_conversation_and_their_account(site: Site, ada: Person) -> None:
-    talk = conversation_of(await ada.send("Hello"))
+async def test_they_go_with_their_conversation_and_their_account(
+    site: Site, ada: Person, upstream: Upstream
+) -> None:
+    talk = str((await said(ada, upstream, "Hello"))["talk"])
     await tell(ada, f"/conversations/{talk}", system=HERE)
     await tell(ada, "/account", system=HERE)
 

@@ -70,6 +70,7 @@ async def catalog(
     *,
     again: float = 60,
     shelf: Kept | None = None,
+    models: float = 10,
 ) -> AsyncIterator[Catalog]:
     read = settings.read(env)
     made = Catalog(
@@ -77,7 +78,7 @@ async def catalog(
         embedded,
         declared=declared(read),
         shelf=shelf,
-        limits=Limits(models=0.3),
+        limits=Limits(models=models),
         again=(again,),
     )
     await made.start()
@@ -88,7 +89,7 @@ async def catalog(
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(20):
         while not true():  # noqa: ASYNC110 (the catalog has no event to wait for: nobody waits for it)
             await asyncio.sleep(0.01)
 
@@ -161,11 +162,11 @@ async def test_an_endpoint_that_goes_down_keeps_its_models(upstream: Upstream) -
 
 async def test_an_endpoint_that_hangs_holds_nobody_up(upstream: Upstream) -> None:
     upstream.answer(None)
-    async with catalog({"OPENAI_BASE_URL": upstream.url}, Embedded()) as made:
+    async with catalog({"OPENAI_BASE_URL": upstream.url}, Embedded(), models=0.3) as made:
         await until(lambda: "embedded/small" in ids(made))
         assert made.trouble() == {}
         await until(lambda: made.trouble() == {"openai": "timeout"})
-    await asyncio.wait_for(upstream.left.wait(), 1)
+    await asyncio.wait_for(upstream.left.wait(), 20)
 
 
 async def test_the_list_outlives_the_process(upstream: Upstream) -> None:
@@ -176,7 +177,7 @@ async def test_the_list_outlives_the_process(upstream: Upstream) -> None:
         first = made.offer()
 
     upstream.answer(None)
-    async with catalog({"OPENAI_BASE_URL": upstream.url}, shelf=shelf) as made:
+    async with catalog({"OPENAI_BASE_URL": upstream.url}, shelf=shelf, models=0.3) as made:
         assert made.offer().groups == first.groups
         assert made.find("openai/other") is None
         await until(lambda: made.trouble() == {"openai": "timeout"})
@@ -313,7 +314,7 @@ async def test_what_is_prepared_of_an_offer_is_ready_before_it_is_offered(
 
     upstream.answer(listing("m1"))
     read = settings.read({"OPENAI_BASE_URL": upstream.url})
-    made = Catalog(read, limits=Limits(models=0.3), again=(60,), prepare=prepare)
+    made = Catalog(read, limits=Limits(models=10), again=(60,), prepare=prepare)
     await made.start()
     try:
         await until(lambda: "openai/m1" in ids(made))
@@ -338,10 +339,10 @@ async def test_a_model_can_be_asked_before_its_list_is_ready_to_be_shown(
     shown, unknown = list[Model | None](), list[Model | None]()
     upstream.answer(listing("m1"))
     read = settings.read({"OPENAI_BASE_URL": upstream.url})
-    made = Catalog(read, limits=Limits(models=0.3), again=(60,), prepare=prepare)
+    made = Catalog(read, limits=Limits(models=10), again=(60,), prepare=prepare)
     await made.start()
     try:
-        await asyncio.wait_for(ready.wait(), 3)
+        await asyncio.wait_for(ready.wait(), 20)
         await until(lambda: "openai/m1" in ids(made))
         assert shown == [made.find("openai/m1")]
         assert unknown == [None]
@@ -353,8 +354,8 @@ async def test_close_ends_a_look_that_is_under_way(upstream: Upstream) -> None:
     upstream.answer(None)
     embedded = Embedded()
     async with catalog({"OPENAI_BASE_URL": upstream.url}, embedded):
-        await asyncio.wait_for(upstream.asked.wait(), 1)
-    await asyncio.wait_for(upstream.left.wait(), 1)
+        await asyncio.wait_for(upstream.asked.wait(), 20)
+    await asyncio.wait_for(upstream.left.wait(), 20)
     assert embedded.closed
 
 

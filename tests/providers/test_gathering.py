@@ -7,6 +7,7 @@ from contextlib import ExitStack, aclosing
 import aiohttp
 import pytest
 
+from chat.providers import pace
 from chat.providers.domain import Done, Event, ProviderError, TextDelta
 from chat.providers.http import session
 from chat.providers.openai import OpenAI
@@ -23,6 +24,13 @@ def slow_pace() -> Iterator[None]:
         for _ in range(1_000):
             reading.enter_context(PACE.reader())
         yield
+
+
+@pytest.fixture
+def endless_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minute between two reads: nothing happens by itself."""
+    monkeypatch.setattr(pace, "TICK", 60)
+    monkeypatch.setattr(pace, "LONGEST_TICK", 60)
 
 
 class Turns:
@@ -70,7 +78,7 @@ async def test_words_that_come_one_by_one_are_handed_on_together(
     assert len(set(came[1:5])) == 1 < len(set(came))
 
 
-@pytest.mark.usefixtures("slow_pace")
+@pytest.mark.usefixtures("endless_pace")
 async def test_whoever_stops_does_not_wait_for_the_next_read(
     upstream: Upstream, provider: OpenAI
 ) -> None:
@@ -102,7 +110,7 @@ async def test_a_client_that_is_closed_meanwhile_says_so_in_our_words(upstream: 
     assert found.value.kind == "truncated"
 
 
-@pytest.mark.usefixtures("slow_pace")
+@pytest.mark.usefixtures("endless_pace")
 async def test_whoever_hurries_has_what_came_by_then(http: aiohttp.ClientSession) -> None:
     rests, came = asyncio.Event(), asyncio.Event()
 
@@ -129,6 +137,7 @@ async def test_whoever_hurries_has_what_came_by_then(http: aiohttp.ClientSession
     hearing = asyncio.create_task(hear())
     await came.wait()
     before = text_of(heard)
+    await asyncio.sleep(0.1)  # what was written may still be on its way through the kernel
     await PACE.hurry()
     hearing.cancel()
     await asyncio.wait({hearing})

@@ -4,6 +4,7 @@ import asyncio
 import json
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -22,7 +23,7 @@ from chat.providers.domain import (
     Turn,
     Usage,
 )
-from chat.providers.http import Limits, session
+from chat.providers.http import Limits, drain, session
 from chat.providers.openai import OpenAI
 from tests.providers.wire import (
     DONE,
@@ -134,7 +135,7 @@ async def test_stop_closes_the_connection_in_the_middle(
     async with aclosing(provider.stream(prompt())) as events:
         assert await anext(events) == TextDelta("Hi")
 
-    await asyncio.wait_for(upstream.left.wait(), 1)
+    await asyncio.wait_for(upstream.left.wait(), 20)
 
 
 @pytest.mark.parametrize("silent", [True, False], ids=["before headers", "before the first event"])
@@ -143,11 +144,11 @@ async def test_stop_closes_the_connection_before_anything_came(
 ) -> None:
     upstream.answer(None, silent=silent)
     task = asyncio.create_task(told(provider))
-    await asyncio.wait_for(upstream.asked.wait(), 1)
+    await asyncio.wait_for(upstream.asked.wait(), 20)
 
     task.cancel()
 
-    await asyncio.wait_for(upstream.left.wait(), 1)
+    await asyncio.wait_for(upstream.left.wait(), 20)
     with pytest.raises(asyncio.CancelledError):
         await task
 
@@ -157,12 +158,12 @@ async def test_silence_before_the_first_event_is_a_timeout_and_not_tried_again(
     upstream: Upstream, http: aiohttp.ClientSession, silent: bool
 ) -> None:
     upstream.answer(None, silent=silent)
-    provider = OpenAI("o", "O", upstream.url, "", http, limits=Limits(first=0.1, backoff=0))
+    provider = OpenAI("o", "O", upstream.url, "", http, limits=Limits(first=1, backoff=0))
 
     text, error = await failed(provider)
+    await asyncio.wait_for(upstream.left.wait(), 20)
 
     assert (text, error.kind, len(upstream.bodies)) == ("", "timeout", 1)
-    await asyncio.wait_for(upstream.left.wait(), 1)
 
 
 async def test_silence_in_the_middle_is_a_timeout_after_the_text(
@@ -177,11 +178,13 @@ async def test_silence_in_the_middle_is_a_timeout_after_the_text(
 
 
 async def test_silence_after_the_finish_reason_is_the_end(
-    upstream: Upstream, provider: OpenAI
+    upstream: Upstream, http: aiohttp.ClientSession
 ) -> None:
     upstream.answer(HI, frame(finish="stop"), None)
+    limits = Limits(tail=0.1)
+    provider = OpenAI("o", "O", upstream.url, "", http, limits=limits)
 
-    async with asyncio.timeout(FAST.idle / 2):
+    async with asyncio.timeout(limits.idle / 2):
         assert await told(provider) == [TextDelta("Hi"), Done("stop")]
 
 
@@ -189,12 +192,12 @@ async def test_a_slow_reader_is_not_taken_for_a_silent_server(
     upstream: Upstream, http: aiohttp.ClientSession
 ) -> None:
     upstream.answer(HI, HI, END)
-    provider = OpenAI("o", "O", upstream.url, "", http, limits=Limits(first=0.1, idle=0.1))
+    provider = OpenAI("o", "O", upstream.url, "", http, limits=Limits(first=10, idle=0.3))
     seen: list[Event] = []
     async with aclosing(provider.stream(prompt())) as events:
         async for event in events:
             seen.append(event)
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.5)
 
     assert seen[-1] == Done("stop")
 
@@ -206,7 +209,7 @@ async def test_a_kept_connection_that_the_server_closed_costs_no_wait(
     upstream.answer(HI, END)
     provider = OpenAI("o", "O", upstream.url, "", http, limits=Limits(backoff=60))
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert text_of(await told(provider)) == "Hi"
 
 
@@ -262,7 +265,10 @@ async def test_any_frames_over_the_wire_end_in_one_done_or_one_error(
     assert failures + sum(isinstance(event, Done) for event in events) == 1
 
 
-async def test_the_next_question_goes_over_the_same_connection(llmock: LLMock) -> None:
+async def test_the_next_question_goes_over_the_same_connection(
+    llmock: LLMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.providers.endpoint.drain", partial(drain, wait=5))
     opened: list[object] = []
     trace = aiohttp.TraceConfig()
 

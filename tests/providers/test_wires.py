@@ -147,7 +147,7 @@ async def test_stop_closes_the_connection_in_the_middle(
     async with aclosing(provider.stream(asked())) as events:
         assert await anext(events) == TextDelta("Hi")
 
-    await asyncio.wait_for(upstream.left.wait(), 1)
+    await asyncio.wait_for(upstream.left.wait(), 20)
 
 
 @pytest.mark.parametrize("silent", [True, False], ids=["before headers", "before the first event"])
@@ -156,11 +156,11 @@ async def test_stop_closes_the_connection_before_anything_came(
 ) -> None:
     upstream.answer(None, silent=silent)
     task = asyncio.create_task(told(provider, asked()))
-    await asyncio.wait_for(upstream.asked.wait(), 1)
+    await asyncio.wait_for(upstream.asked.wait(), 20)
 
     task.cancel()
 
-    await asyncio.wait_for(upstream.left.wait(), 1)
+    await asyncio.wait_for(upstream.left.wait(), 20)
     with pytest.raises(asyncio.CancelledError):
         await task
 
@@ -168,10 +168,10 @@ async def test_stop_closes_the_connection_before_anything_came(
 async def test_endless_silence_is_a_timeout_wherever_it_begins(
     wire: Spoken, upstream: Upstream, make: Make
 ) -> None:
-    provider = make(Limits(first=0.1, idle=0.1, tail=0.1))
     upstream.answer(None, silent=True)
-    assert (await failed(provider, asked()))[1].kind == "timeout"
+    assert (await failed(make(Limits(first=1)), asked()))[1].kind == "timeout"
 
+    provider = make(Limits(first=10, idle=1, tail=0.1))
     upstream.answer(wire.text("Hi"), None)
     text, error = await failed(provider, asked())
     assert (text, error.kind) == ("Hi", "timeout")

@@ -9,7 +9,7 @@ import pytest
 from tests.attachments.sending import form, post
 from tests.people import Person, conversation_of, reply_of
 from tests.raw import ask, post_bytes
-from tests.rows import count, rows
+from tests.rows import count, rows, until
 from tests.site import Site
 from tests.upstream import Answer, Upstream
 
@@ -22,6 +22,13 @@ async def messages_of(site: Site, person: Person) -> int:
 
 
 async def stored_question(site: Site, person: Person) -> str:
+    """The only one there is; its reply has ended."""
+
+    async def answered() -> bool:
+        running = f"state IN ('pending', 'streaming') AND {MINE}"
+        return await count(site, "replies", running, email=person.email) == 0
+
+    await until(answered, within=15)
     sql = f"SELECT text FROM messages WHERE role = 'user' AND {MINE}"
     found = await rows(site, sql, email=person.email)
     assert len(found) == 1
@@ -186,6 +193,7 @@ async def test_a_key_of_somebody_else_is_nothing_special(
     assert sent.status == 200
     assert conversation_of(sent) != conversation_of(hers)
     assert await stored_question(site, eve) == "Ada's secret"
+    await ada.watched(reply_of(hers))
 
 
 @pytest.mark.parametrize("key", ["k" * 101, "a\x07b", "\x00"])
@@ -304,6 +312,7 @@ async def test_templates_in_a_message_stay_text(ada: Person, template: str) -> N
 async def test_a_key_of_another_conversation_is_refused(ada: Person) -> None:
     key = secrets.token_hex(8)
     first = await ada.send("The same words", key=key)
+    await ada.watched(reply_of(first))
     other = await ada.send("Others")
     await ada.watched(reply_of(other))
 

@@ -285,7 +285,7 @@ async def test_what_comes_is_saved_behind_what_was_there(
         sql = "SELECT body FROM reply_chunks WHERE reply_id = :id ORDER BY seq"
         return [each["body"] for each in await rows(site, sql, id=reply)] == [" time"]
 
-    await until(saved, within=2)
+    await until(saved, within=10)
     kept = await text_of(site, reply)
     held.set()
     await ada.watched(reply)

@@ -93,7 +93,7 @@ async def test_one_account_opens_only_so_many_streams(
         async def free() -> bool:
             return (await ask(ada, "HEAD", path)).status == 200
 
-        await until(free, within=5)
+        await until(free, within=15)
     held.set()
     await ada.watched(reply_of(sent))
 

@@ -34,12 +34,13 @@ async def the_rest(page: AsyncIterator[str]) -> str:
 
 
 async def test_the_reply_is_seen_growing(site: Site, ada: Person, upstream: Upstream) -> None:
-    held = asyncio.Event()
-    upstream.will(Answer(TEXT, pause=0.12, held=held))
+    more, held = asyncio.Event(), asyncio.Event()
+    upstream.will(Answer(TEXT, held=held, waits={3: more}))
     sent = await ada.send("Tell me a story")
 
     page = written(ada, live(sent))
     early = await read_until(page, "Once upon")
+    more.set()
     grown = await read_until(page, "They lived.")
     held.set()
     rest = await the_rest(page)
@@ -130,7 +131,7 @@ async def test_without_scripts_a_running_conversation_leads_there(
 async def test_a_page_of_what_is_deleted_ends(ada: Person, upstream: Upstream) -> None:
     upstream.will(Answer(TEXT, held=asyncio.Event()))
     sent = await ada.send("Tell me a story")
-    page = written(ada, live(sent), limit=5)
+    page = written(ada, live(sent))
     await read_until(page, "They lived.")
 
     await ada.post(f"/conversations/{conversation_of(sent)}/deletion")
@@ -145,7 +146,7 @@ async def test_a_look_at_the_head_waits_for_nothing(ada: Person, upstream: Upstr
     upstream.will(Answer(TEXT, held=held))
     sent = await ada.send("Tell me a story")
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         looked = await ask(ada, "HEAD", live(sent))
     held.set()
 
@@ -168,6 +169,6 @@ async def test_nobody_who_leaves_keeps_a_place(site: Site, ada: Person, upstream
     async def freed() -> bool:
         return bool(site.app.extensions["streams"]._open.total() < opened)
 
-    await until(freed, within=6)
+    await until(freed, within=15)
     held.set()
     await ada.watched(reply_of(sent))

@@ -52,7 +52,8 @@ async def finished(person: Person, upstream: Upstream, answer: Answer, **form: s
 async def test_it_grows_folded_above_the_text_and_stays_when_it_has_ended(
     site: Site, ada: Person, upstream: Upstream
 ) -> None:
-    upstream.will(Answer([*HM, *SAID], pause=0.12))
+    said = asyncio.Event()
+    upstream.will(Answer([*HM, *SAID], pause=0.12, waits={len(HM): said}))
     sent = await ada.send("Tell me about whales")
     screen, headings = Screen(sent, reply_of(sent)), list[str]()
     assert screen.thoughts == ""
@@ -60,6 +61,7 @@ async def test_it_grows_folded_above_the_text_and_stays_when_it_has_ended(
     async for event in ada.events(reply_of(sent)):
         screen.apply(event)
         headings.append(screen.thinking)
+        said.set()
         assert not screen.text or normal(screen.thoughts) == SHOWN
         assert SHOWN.startswith(normal(screen.thoughts).removesuffix("</p>"))
 
@@ -128,9 +130,14 @@ async def test_much_of_it_is_sent_once_and_cut_at_its_longest(
 ) -> None:
     """A hundred thousand characters cost their length, not its square; ten times that is cut."""
     line = "x" * 498 + "\n\n"
-    upstream.will(Answer([*[Thought(line)] * 200, "Yes."], pause=0.005))
+    gates = {number: asyncio.Event() for number in range(20, 201, 20)}
+    shut, events = list(gates.values()), []
+    upstream.will(Answer([*[Thought(line)] * 200, "Yes."], waits=gates))
     sent = await ada.send("Think")
-    events = await ada.watched(reply_of(sent))
+    async for event in ada.events(reply_of(sent)):
+        events.append(event)
+        if shut:
+            shut.pop(0).set()
     grown = [event for event in events if "data-state" not in event.data]
     upstream.will(Answer([*[Thought(line * 40)] * 50, "Yes."]))
     more = await ada.send("Think more")
@@ -149,12 +156,14 @@ async def test_much_of_it_is_sent_once_and_cut_at_its_longest(
 async def test_what_it_thinks_between_two_sentences_is_a_paragraph_of_its_own(
     site: Site, ada: Person, upstream: Upstream
 ) -> None:
-    upstream.will(Answer([*HM, "They ", Thought("\nDo "), Thought("they?"), "sing."], pause=0.12))
+    said, pieces = asyncio.Event(), [*HM, "They ", Thought("\nDo "), Thought("they?"), "sing."]
+    upstream.will(Answer(pieces, pause=0.12, waits={len(HM): said}))
     sent = await ada.send("Tell me about whales")
     screen, headings = Screen(sent, reply_of(sent)), list[str]()
-    for event in await ada.watched(reply_of(sent)):
+    async for event in ada.events(reply_of(sent)):
         screen.apply(event)
         headings.append(screen.thinking)
+        said.set()
 
     assert await kept(site, reply_of(sent)) == f"{KEPT}\n\nDo they?"
     assert normal(screen.thoughts) == f"{SHOWN}<p>Do they?</p>"
@@ -192,11 +201,15 @@ async def test_going_on_keeps_what_was_thought_and_adds_to_it(
     sent, _ = await thinking(ada, upstream, "They")
     reply = reply_of(sent)
     await ada.partial(f"/replies/{reply}/stop")
-    upstream.will(Answer([Thought("\n"), Thought("On."), " sing."], pause=0.12))
+    on = asyncio.Event()
+    upstream.will(Answer([Thought("\n"), Thought("On."), " sing."], waits={2: on}))
     page = await ada.partial(f"/replies/{reply}/continuation")
     screen = Screen(page, reply)
-    for event in await ada.watched(reply):
+    async for event in ada.events(reply):
         screen.apply(event)
+        if "On." in screen.thoughts and not on.is_set():
+            await asyncio.sleep(0.15)  # it thinks for as long
+            on.set()
 
     assert await kept(site, reply) == f"{KEPT}\n\nOn."
     assert normal(screen.thoughts) == f"{SHOWN}<p>On.</p>"
@@ -264,12 +277,13 @@ async def pieces_of(page: AsyncIterator[str], mark: str) -> str:
 async def test_without_scripts_it_grows_folded_above_the_text_too(
     ada: Person, upstream: Upstream
 ) -> None:
-    held = asyncio.Event()
-    upstream.will(Answer([*HM, *SAID], pause=0.12, held=held))
+    more, held = asyncio.Event(), asyncio.Event()
+    upstream.will(Answer([*HM, *SAID], pause=0.12, held=held, waits={2: more}))
     sent = await ada.send("Tell me about whales")
     page = written(ada, f"/conversations/{conversation_of(sent)}/live")
 
     early = await pieces_of(page, "whales?")
+    more.set()
     grown = await pieces_of(page, "They sing.")
     held.set()
     rest = "".join([piece async for piece in page])

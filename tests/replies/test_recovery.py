@@ -30,7 +30,7 @@ async def test_after_a_crash_a_running_reply_is_interrupted_with_its_text(
             found = await rows(site, "SELECT body FROM reply_chunks WHERE reply_id = :id", id=reply)
             return "".join(row["body"] for row in found) == "Once upon a *time*"
 
-        await until(saved, within=2)
+        await until(saved, within=10)
         ignored = shutil.ignore_patterns("*-shm")
         shutil.copytree(site.settings.data, tmp_path / "found", ignore=ignored)
     async with on_sqlite.running(tmp_path / "found", env) as later:

@@ -16,13 +16,17 @@ async def test_a_first_message_begins_a_conversation(ada: Person, upstream: Upst
     assert sent.headers["HX-Push-Url"] == f"/conversations/{conversation_of(sent)}"
     assert sent.words("[data-role=user] [data-part=text]") == "What is the capital of Portugal?"
     assert sent.words("h1") == "What is the capital of Portugal?"
+    await ada.watched(reply_of(sent))
 
 
 async def test_the_reply_is_streamed_and_stored(ada: Person, upstream: Upstream) -> None:
-    upstream.will(Answer(["Lis", "bon", " it is."], pause=0.15))
+    held, events = asyncio.Event(), []
+    upstream.will(Answer(["Lis", "bon", " it is."], held=held))
 
     sent = await ada.send("What is the capital of Portugal?")
-    events = await ada.watched(reply_of(sent))
+    async for event in ada.events(reply_of(sent)):
+        events.append(event)
+        held.set()
 
     final = events[-1].html.select_one(f"#m-{reply_of(sent)}")
     assert len(events) > 1
@@ -48,9 +52,9 @@ async def test_a_sender_who_leaves_at_once_gets_the_reply_all_the_same(
         with suppress(TimeoutError):
             async with asyncio.timeout(0.0003 * number):
                 await ada.send(f"Number {number}", talk, key=f"{talk}{number}")
-        await until(none_is_running, within=5)
+        await until(none_is_running, within=15)
         assert (await ada.send(f"Number {number}", talk, key=f"{talk}{number}")).status == 200
-        await until(none_is_running, within=5)
+        await until(none_is_running, within=15)
 
     asked = await count(site, "messages", "conversation_id = :id AND role = 'user'", id=talk)
     assert asked == 41

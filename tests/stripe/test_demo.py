@@ -34,7 +34,7 @@ async def test_the_demo_starts_both_and_ends_both(tmp_path: Path) -> None:
     )
     assert process.stdout
     try:
-        said = (await asyncio.wait_for(process.stdout.readuntil(b"Ctrl-C"), 60)).decode()
+        said = (await asyncio.wait_for(process.stdout.readuntil(b"Ctrl-C"), 180)).decode()
         app, panel = re.findall(r"(http://127\.0\.0\.1:\S+)$", said, re.MULTILINE)
         async with aiohttp.ClientSession() as client:
             for url in (app, panel):
@@ -43,7 +43,7 @@ async def test_the_demo_starts_both_and_ends_both(tmp_path: Path) -> None:
                     shown = await answer.text()
         assert "Nobody has subscribed yet" in shown
         process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), 20) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
         for url in (app, panel):
             port = int(re.findall(r":(\d+)", url)[0])
             with socket.socket() as asked:

@@ -215,7 +215,7 @@ async def test_what_a_dead_process_left_is_estimated_at_its_price(
     async def ended() -> bool:
         return bool((await figures(site, begun.reply.id))[1])
 
-    await until(ended, within=5)
+    await until(ended, within=15)
     read, wrote, cost, marked = await figures(site, begun.reply.id)
     assert epoch == 2
     assert (wrote, marked) == (estimate("Once upon a time"), 1)
