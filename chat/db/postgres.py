@@ -121,7 +121,7 @@ class Postgres:
         asked = time.monotonic()
         while True:
             try:
-                return await self._pool.acquire(timeout=PATIENCE)
+                return await self._pool.acquire()  # connecting has its own PATIENCE
             except (asyncpg.TooManyConnectionsError, *AWAY) as error:
                 patience = BACK_SOON if isinstance(error, AWAY) else PATIENCE
                 if time.monotonic() - asked > patience:

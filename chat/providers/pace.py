@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 TICK, LONGEST_TICK = 0.1, 0.8  # seconds
-MOST_EVENTS = 600  # a second on one core: beyond that everybody gets fewer, larger ones
+MOST_EVENTS = 500  # a second on one core: beyond that everybody gets fewer, larger ones
 _TURNS = 6  # of the event loop, to ask for it, get it and hand it on; half of them to spare
 
 

@@ -24,8 +24,8 @@ from chat.web.current import Clock
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-SAVE_EVERY = 0.25  # seconds
-TELL_EVERY = 0.1  # seconds, in its place where other processes show what is saved
+SAVE_EVERY = 0.25  # seconds, at most: what is shown may be that much ahead of what is saved
+TELL_EVERY = 0.1  # seconds, at least, where other processes show what is saved
 PULSE_EVERY = 1.5  # seconds between two pulses, at which watchers look at their session
 PATIENCE = 6.0  # seconds that a stop waits for the database, longer than a writer does
 
@@ -140,7 +140,8 @@ class Generations:
         if note[:1] == notes.READERS:
             self._neighbours.hear(note)
         elif note[:1] != notes.STOP:
-            self._mirrors.hear(note)
+            if notes.first_in(note) not in self._running:  # else it is our own
+                self._mirrors.hear(note)
         elif generation := self._running.get(note[1:]):
             generation.cancel("stopped")
 
@@ -161,7 +162,7 @@ class Generations:
     async def _save_forever(self) -> None:
         behind = False
         while True:
-            await asyncio.sleep(TELL_EVERY if self._db.shared else SAVE_EVERY)
+            await asyncio.sleep(self._until_saving())
             try:
                 await self._save()
                 behind = False
@@ -171,6 +172,10 @@ class Generations:
                 behind = True
             except Exception:
                 log.exception("saving the text of running replies failed")
+
+    def _until_saving(self) -> float:
+        """Seconds. Where others show it, about as often as they show anything."""
+        return min(SAVE_EVERY, max(TELL_EVERY, PACE.tick)) if self._db.shared else SAVE_EVERY
 
     async def _save(self) -> None:
         """One transaction for the new text of every running reply."""

@@ -37,6 +37,12 @@ def of_readers(machine: str, worker: int, readers: int) -> str:
     return READERS + _json([machine, worker, readers])
 
 
+def first_in(note: str) -> str:
+    """The reply of the first chunk, without reading the note; '' in any other note."""
+    head, _, rest = note[:100].partition('["')
+    return rest.partition('"')[0] if head == f"{CHUNKS}[" else ""
+
+
 def chunks_in(note: str) -> Iterator[tuple[str, int, int, str | None, str]]:
     """(reply id, epoch, number, text, thoughts) of each chunk; without text (None) look it up."""
     for reply_id, epoch, seq, body, *thought in json.loads(note[1:]):

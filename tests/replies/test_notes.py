@@ -24,11 +24,19 @@ def test_all_chunks_come_out_in_order_and_no_note_is_too_long(chunks: list[Chunk
     found = notes.of_chunks(chunks)
 
     assert all(len(note.encode()) <= LONGEST_NOTE for note in found)
+    assert [notes.first_in(note) for note in found] == [
+        next(notes.chunks_in(note))[0] for note in found
+    ]
     came = [chunk for note in found for chunk in notes.chunks_in(note)]
     assert [chunk[:3] for chunk in came] == [(c.reply_id, c.epoch, c.seq) for c in chunks]
     for chunk, (_, _, _, *parts) in zip(chunks, came, strict=True):
         size = len(f"{chunk.body}{chunk.thought}".encode())
         assert parts == [chunk.body, chunk.thought] or (parts == [None, ""] and size > 3_000)
+
+
+def test_only_chunks_have_a_first_one() -> None:
+    others = (notes.of_end("a"), notes.of_stop("a"), notes.of_readers('["m', 1, 2), "")
+    assert [notes.first_in(note) for note in others] == [""] * 4
 
 
 def test_a_process_of_the_version_before_is_understood() -> None:

@@ -12,7 +12,7 @@ from tests.upstream import Answer, Upstream
 
 
 @pytest.mark.parametrize(
-    ("readers", "tick"), [(1, 0.1), (60, 0.1), (150, 0.25), (450, 0.75), (2_000, 0.8)]
+    ("readers", "tick"), [(1, 0.1), (50, 0.1), (150, 0.3), (375, 0.75), (2_000, 0.8)]
 )
 def test_the_events_of_a_process_are_limited(readers: int, tick: float) -> None:
     pace = Pace()
@@ -25,7 +25,7 @@ def test_the_events_of_a_process_are_limited(readers: int, tick: float) -> None:
 
 @pytest.mark.parametrize(
     ("cores", "others", "beside", "tick"),
-    [(1, 1, 90, 0.4), (1, 2, 90, 0.4), (2, 1, 90, 0.25), (2, 2, 300, 0.375), (8, 2, 300, 0.25)],
+    [(1, 1, 90, 0.48), (1, 2, 90, 0.48), (2, 1, 90, 0.3), (2, 2, 300, 0.45), (8, 2, 300, 0.3)],
 )
 def test_processes_share_the_cores_and_none_uses_two(
     cores: int, others: int, beside: int, tick: float
