@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 MOST = 8  # connections of this process, beside the one that listens
 PATIENCE = 5.0  # seconds without progress that a statement waits, and for other people's locks
 BACK_SOON = 1.0  # seconds that a server may take to restart
+IDLE = 8.0  # seconds that a transaction may stand still: who froze must not hold up its heirs
 LONGEST = 30.0  # seconds that a statement may take, and may wait before that
 TRIES = 3  # of what met others in its way
 AWAY = (asyncpg.CannotConnectNowError, ConnectionRefusedError, FileNotFoundError)
@@ -184,7 +185,7 @@ async def _connect(url: str, **more: Any) -> "asyncpg.Connection":
             "application_name": "prosa",
             "statement_timeout": f"{LONGEST:.0f}s",
             "lock_timeout": f"{PATIENCE:.0f}s",
-            "idle_in_transaction_session_timeout": f"{LONGEST:.0f}s",
+            "idle_in_transaction_session_timeout": f"{IDLE:.0f}s",
         },
         **more,
     )

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chat.db import postgres as postgres_module
+from chat.db.database import Transaction
 from chat.db.postgres import MOST, Postgres
 from chat.db.queries import query
 from chat.db.turns import Turns
@@ -80,3 +81,30 @@ async def test_who_goes_away_at_any_step_takes_nobodys_turn(steps: int) -> None:
     await asyncio.gather(holding, leaving, return_exceptions=True)
     assert leaving.cancelled()
     await asyncio.wait_for(take(now), 2)
+
+
+async def test_one_that_freezes_inside_a_transaction_holds_nobody_up_for_long(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was stopped there keeps its locks, and others want to take over."""
+    monkeypatch.setattr(postgres_module, "IDLE", 1.0)
+    url, inside, awake = await postgres.create(), asyncio.Event(), asyncio.Event()
+    one, two = await Postgres.open(url), await Postgres.open(url)
+
+    async def freeze(tx: Transaction) -> None:
+        await tx.lock("the same")
+        inside.set()
+        await awake.wait()
+
+    async def go_on(tx: Transaction) -> None:
+        await tx.lock("the same")
+
+    frozen = asyncio.create_task(one.transaction(freeze))
+    await inside.wait()
+    await two.transaction(go_on)
+    awake.set()
+
+    with pytest.raises(Unavailable):
+        await frozen
+    await one.transaction(go_on)
+    await asyncio.gather(one.close(), two.close())
