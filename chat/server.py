@@ -91,13 +91,15 @@ async def _drain(draining: Callable[[], Awaitable[None]], ending: "_Ending") -> 
 
 
 async def _leave(server: "asyncio.Task[None]", ending: "_Ending") -> None:
-    """A moment for readers of what was written last; then every connection is cut off.
+    """As long as one reader after the other gets what was written last; then all are cut off.
 
     Half-sent bodies and clients that never read would otherwise hold us.
     """
-    grace = time.monotonic() + GRACE
-    while not server.done() and time.monotonic() < grace and not ending.hurried:
+    patient, left = time.monotonic() + GRACE, len(Connection.open)
+    while not server.done() and time.monotonic() < patient and not ending.hurried:
         await asyncio.wait({server}, timeout=0.02)
+        if len(Connection.open) < left and ending.seconds_to(LEAVE) > 2 * GRACE:
+            patient, left = time.monotonic() + GRACE, len(Connection.open)
     while not server.done() and ending.seconds_to(LEAVE) > 0:
         for transport in tuple(Connection.open):
             transport.abort()

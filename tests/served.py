@@ -1,6 +1,7 @@
 """A small app behind the real guard and the real server, run by tests in a child process."""
 
 import asyncio
+import itertools
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from chat.web.origin import hosts
 app = Quart("served")
 app.config.update(BODY_TIMEOUT=None, MAX_CONTENT_LENGTH=None)
 ended = asyncio.Event()
+streams = itertools.count(1)
 
 
 @app.before_serving
@@ -58,9 +60,12 @@ async def stuck() -> str:
 
 @app.get("/stream")
 async def stream() -> Response:
+    number = next(streams)
+
     async def events() -> AsyncIterator[bytes]:
         yield b"data: first\n\n"
         await ended.wait()
+        await asyncio.sleep(number * float(os.environ.get("APART", "0")))
         yield b"data: last\n\n"
 
     return _endless(events())

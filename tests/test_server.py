@@ -48,6 +48,24 @@ def test_g8_streams_uploads_and_never_readers_cannot_hold_the_exit(
     assert not [line for line in served.lines if "Traceback" in line or " ERROR " in line]
 
 
+def test_g8_readers_who_get_their_last_words_one_by_one_all_get_them(
+    start: Callable[..., Served],
+) -> None:
+    """Hundreds of final pages take longer on a slow machine than one moment of grace."""
+    served = start(APART="0.2")
+    with ExitStack() as stack:
+        streams = [
+            stack.enter_context(served.connect(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+            for _ in range(8)
+        ]
+        for stream in streams:
+            until(stream, b"first")
+        served.signal(signal.SIGTERM)
+
+        assert served.left(within=9)[0] == 0
+        assert all(received(stream).endswith(b"data: last\n\n\r\n0\r\n\r\n") for stream in streams)
+
+
 def test_nothing_is_accepted_while_draining(start: Callable[..., Served]) -> None:
     served = start(DRAINING="3")
     with served.connect(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n") as stream:
