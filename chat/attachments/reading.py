@@ -123,8 +123,11 @@ async def _told(process: Process) -> tuple[bytes, bool]:
 async def _end(process: Process) -> None:
     with suppress(ProcessLookupError):
         process.kill()
-    assert process.stdin is not None
+    assert process.stdin is not None and process.stdout is not None
     process.stdin.close()
+    # asyncio takes a process for running as long as there is something left to read of it.
+    while await process.stdout.read(65_536):
+        pass
     await process.wait()
 
 

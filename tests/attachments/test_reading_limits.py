@@ -105,6 +105,19 @@ async def test_only_two_are_read_at_once(pipe: Path, tmp_path: Path) -> None:
     assert children() == before
 
 
+async def test_one_that_said_more_than_anybody_read_ends_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instead(monkeypatch, "print('x' * 9_000_000)")
+    process = await reading._started(tmp_path / "file", "file", tmp_path)
+    assert process.stdout is not None
+    await until(lambda: process.stdout._paused, 60)  # type: ignore[union-attr] # nobody reads
+
+    await asyncio.wait_for(reading._end(process), 10)
+
+    assert process.returncode == -signal.SIGKILL
+
+
 SORTED = 'import json, os; print(json.dumps({"type": "image/png", "kind": "image"}), flush=True); '
 ENDS = {
     "time of the processor": ("os.kill(os.getpid(), 24)", "slow"),
