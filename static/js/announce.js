@@ -14,5 +14,6 @@ function announce() {
 }
 
 document.addEventListener("htmx:after:swap", announce);
+document.addEventListener("htmx:sse:after:connection", announce); // it may be heard before the swap
 document.addEventListener("htmx:sse:after:message", announce);
 announce();

@@ -133,6 +133,21 @@ async def test_a_reply_is_announced_once_and_only_when_it_is_complete(
     ]
 
 
+async def test_a_reply_that_is_over_before_its_swap_is_told_of_is_announced_too(
+    tab: TabMaker,
+) -> None:
+    page = await tab()
+    await page.evaluate(LISTEN)
+    late = "window.addEventListener('htmx:after:swap', event => event.stopPropagation(), true)"
+    await page.evaluate(late)
+
+    await send(page, "Speak")
+    await answered(page)
+
+    await page.wait_for_function("() => announced.length")
+    assert await page.evaluate("announced") == ["tiny: Hello, world."]
+
+
 async def test_the_keyboard_reaches_everything_and_shows_where_it_is(
     ada: Person, tab: TabMaker
 ) -> None:
