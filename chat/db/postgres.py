@@ -246,6 +246,10 @@ def _translated() -> Iterator[None]:
         raise unsaved() from error
     except asyncpg.ForeignKeyViolationError as error:
         raise orphaned(error) from error
+    except asyncpg.InternalClientError as error:  # the server has just said that it hangs up
+        if "cannot switch to state" in str(error):
+            raise unsaved() from error
+        raise
     except asyncpg.InterfaceError as error:  # also what the driver calls wrong parameters
         if "clos" in str(error):
             raise unsaved() from error
