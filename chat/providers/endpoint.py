@@ -20,7 +20,6 @@ from chat.providers.pace import PACE
 
 MAX_RETRY_AFTER = 20  # seconds that a person waits without being asked
 LARGE = 500_000  # bytes of a request: more is sent in pieces
-LATER = 0.003  # seconds: what is read just after a tick is rendered at once
 MUCH = 16_000  # bytes in one read: who sends so fast is read without a rest
 PATIENCE = 10  # silence limits for which keep-alives alone hold a stream
 _RETRIED = ("rate_limit", "overloaded", "network")
@@ -190,7 +189,7 @@ class _Reply:
 
         Nobody is shown more than one rendering a tick, so it is not read more often either.
         """
-        if self._rests and (rest := self._spoke + PACE.tick + LATER - self._time()) > 0:
+        if self._rests and (rest := PACE.after(self._spoke) - self._time()) > 0:
             await self._watch.gather(rest)
         self.events = []
         while not (self.events or self.answer.fault or self.answer.ended):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 TICK, LONGEST_TICK = 0.1, 0.8  # seconds
 MOST_EVENTS = 500  # a second on one core: beyond that everybody gets fewer, larger ones
+TOGETHER = 12  # replies that are read and rendered in one go: waking up for each costs more
 _TURNS = 6  # of the event loop, to ask for it, get it and hand it on; half of them to spare
 
 
@@ -37,6 +38,16 @@ class Pace:
         """Seconds."""
         of_a_core = (self.readers + self._beside) / min(self._cores, 1 + self._others)
         return min(LONGEST_TICK, max(TICK, max(self.readers, of_a_core) / MOST_EVENTS))
+
+    def after(self, moment: float) -> float:
+        """When what was done at `moment` (of the loop) is done again: about a tick later.
+
+        At moments that are the same for several replies, but not for all: to wake up costs more
+        than much of what is done then, and what is done in one go holds up everybody else.
+        """
+        tick = self.tick
+        slot = tick / max(1, self.readers // TOGETHER)
+        return round(moment / slot) * slot + tick
 
     def share(self, others: int, readers: int) -> None:
         """So many other processes on this machine have pages that read along, so many in all."""

@@ -10,6 +10,7 @@ from chat.web.blocks import Document
 from chat.web.markdown import plain
 
 log = logging.getLogger(__name__)
+SOON = 0.01  # seconds before a tick that are not waited for
 
 
 class Live:
@@ -130,7 +131,7 @@ class Live:
 
     async def _render(self) -> None:
         loop = asyncio.get_running_loop()
-        if (delay := self._next_tick - loop.time()) > 0:
+        if (delay := self._next_tick - loop.time()) > SOON:
             await asyncio.sleep(delay)
         if self.ending is not None:
             return
@@ -145,7 +146,7 @@ class Live:
             self._advance()
             self._show()
         # What takes long is made less often; what only had to wait for the processor is not.
-        self._next_tick = began + max(PACE.tick, 10 * self._cost)
+        self._next_tick = max(PACE.after(began), began + 10 * self._cost)
 
     async def _advance_in_a_thread(self) -> None:
         async with self._busy:

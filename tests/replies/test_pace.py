@@ -38,6 +38,27 @@ def test_processes_share_the_cores_and_none_uses_two(
         assert pace.tick == tick
 
 
+@pytest.mark.parametrize(("readers", "moments"), [(1, 1), (10, 1), (30, 2), (120, 10), (600, 50)])
+def test_replies_are_taken_in_together_but_not_all_at_once(readers: int, moments: int) -> None:
+    pace, now = Pace(1), 1234.5
+    with ExitStack() as reading:
+        for _ in range(readers):
+            reading.enter_context(pace.reader())
+        tick = pace.tick
+        began = [now + tick * number / 1_000 for number in range(1_000)]
+        again = [pace.after(moment) for moment in began]
+        late = [pace.after(moment + tick / moments / 3) for moment in again]
+
+    uneven = tick / moments / 2 + 1e-9
+    assert all(
+        abs(then - moment - tick) <= uneven for moment, then in zip(began, again, strict=True)
+    )
+    assert len({round(then % tick, 6) % round(tick, 6) for then in again}) == moments
+    assert [round(then - moment, 6) for moment, then in zip(again, late, strict=True)] == [
+        round(tick, 6)
+    ] * 1_000  # who is a little late is not later and later
+
+
 async def test_every_open_stream_counts_until_it_ends(
     site: Site, ada: Person, upstream: Upstream
 ) -> None:
