@@ -86,6 +86,15 @@ class Database(Statements, Protocol):
         """
         ...
 
+    async def many_and_tell(
+        self, query: Query, rows: Sequence[Mapping[str, object]], notes: Sequence[str]
+    ) -> None:
+        """`many` and `tell` in one transaction, with no more ways to the database than one.
+
+        The statement takes its rows at once (`Query.columns`) where processes share a database.
+        """
+        ...
+
     def hear(self, hearer: Hearer) -> None:
         """From now on `hearer` is called with the notes of all processes, this one among them."""
         ...

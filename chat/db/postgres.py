@@ -100,6 +100,11 @@ class Postgres:
     async def many(self, query: Query, rows: Sequence[Mapping[str, object]]) -> None:
         await self._tried(lambda connection: _many(connection, query, rows), reads=False)
 
+    async def many_and_tell(
+        self, query: Query, rows: Sequence[Mapping[str, object]], notes: Sequence[str]
+    ) -> None:
+        await self._tried(lambda connection: _told(connection, query, rows, notes), reads=False)
+
     async def transaction(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         async def done(connection: "asyncpg.Connection") -> T:
             async with connection.transaction():
@@ -218,6 +223,24 @@ async def _many(
         await connection.execute(query.postgres, *map(list, zip(*found, strict=True)))
     else:
         await connection.executemany(query.postgres, found)
+
+
+async def _told(
+    connection: "asyncpg.Connection",
+    query: Query,
+    rows: Sequence[Mapping[str, object]],
+    notes: Sequence[str],
+) -> None:
+    """A statement alone is a transaction: what it tells is heard when its rows are there."""
+    columns = map(list, zip(*(_values(query, row) for row in rows), strict=True))
+    after = len(query.names)
+    await connection.execute(
+        f"WITH written AS ({query.postgres})"  # noqa: S608 (a file's text, and no value)
+        f" SELECT pg_notify(${after + 1}, note) FROM unnest(${after + 2}::TEXT[]) AS note",
+        *columns,
+        CHANNEL,
+        list(notes),
+    )
 
 
 def _values(query: Query, values: Mapping[str, object]) -> list[object]:

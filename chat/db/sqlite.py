@@ -143,6 +143,11 @@ class SQLite:
     async def many(self, query: Query, rows: Sequence[Mapping[str, object]]) -> None:
         await self.transaction(lambda tx: tx.many(query, rows))
 
+    async def many_and_tell(
+        self, query: Query, rows: Sequence[Mapping[str, object]], notes: Sequence[str]
+    ) -> None:
+        await self.many(query, rows)
+
     async def transaction(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.append(_Job(work, contextvars.copy_context(), time.monotonic(), done))

@@ -25,7 +25,7 @@ from chat.web.current import Clock
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 SAVE_EVERY = 0.25  # seconds, at most: what is shown may be that much ahead of what is saved
-TELL_EVERY = 0.1  # seconds, at least, where other processes show what is saved
+TAKEN_IN = 0.005  # seconds after a tick
 PULSE_EVERY = 1.5  # seconds between two pulses, at which watchers look at their session
 PATIENCE = 6.0  # seconds that a stop waits for the database, longer than a writer does
 
@@ -174,8 +174,9 @@ class Generations:
                 log.exception("saving the text of running replies failed")
 
     def _until_saving(self) -> float:
-        """Seconds. Where others show it, about as often as they show anything."""
-        return min(SAVE_EVERY, max(TELL_EVERY, PACE.tick)) if self._db.shared else SAVE_EVERY
+        """Seconds. Where others show it, once a tick, when what came then has been taken in."""
+        now = asyncio.get_running_loop().time()
+        return min(SAVE_EVERY, PACE.after(now) + TAKEN_IN - now) if self._db.shared else SAVE_EVERY
 
     async def _save(self) -> None:
         """One transaction for the new text of every running reply."""

@@ -78,11 +78,13 @@ class WritingRepository:
 
         async def append(tx: Transaction) -> None:
             await tx.many(SQL["append"], rows)
-            if begun:
-                await tx.many(SQL["streaming"], begun)
+            await tx.many(SQL["streaming"], begun)
             await tx.tell(told)
 
-        await self._db.transaction(append)
+        if begun:
+            await self._db.transaction(append)
+        else:  # as nearly always, many times a second
+            await self._db.many_and_tell(SQL["append"], rows, told)
 
     async def end(
         self, reply_id: str, epoch: int, text: str, html: str, ending: Ending, now: int
