@@ -119,8 +119,11 @@ class Postgres:
             connection = await self._acquired()
             try:
                 yield connection
+            except asyncpg.InternalClientError:
+                connection.terminate()  # or the next one is given it
+                raise
             finally:
-                await self._pool.release(connection)
+                await self._pool.release(connection, timeout=PATIENCE)
 
     async def _acquired(self) -> "asyncpg.Connection":
         """Waited for also where the server has no room for a new one."""
@@ -256,8 +259,8 @@ def _repeatable(cause: BaseException | None, *, reads: bool) -> bool:
     """A deadlock's victim has done nothing; of a connection that broke, only reading is sure."""
     if isinstance(cause, asyncpg.TransactionRollbackError):
         return True
-    broken = isinstance(cause, asyncpg.PostgresConnectionError | asyncpg.InterfaceError)
-    return reads and broken
+    broken = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+    return reads and isinstance(cause, broken)
 
 
 @contextmanager

@@ -56,6 +56,7 @@ class Generation:
         self._unsaved: list[str] = []
         self._unsaved_thoughts: list[str] = []
         self._seq = 0
+        self._again: Chunk | None = None  # may be stored, or not
         self._had = self._size = len(started.reply.text)
         self._asked: Asked | None = None
         self._usage: Usage | None = None
@@ -80,7 +81,10 @@ class Generation:
             self._asking.cancel()
 
     def chunk(self) -> Chunk | None:
-        """What came since the last call, to be stored; None when nothing did."""
+        """What came since the last call, or was put back, to be stored; None when nothing did."""
+        if again := self._again:
+            self._again = None
+            return again
         if not (self._unsaved or self._unsaved_thoughts):
             return None
         body, thought = "".join(self._unsaved), "".join(self._unsaved_thoughts)
@@ -89,10 +93,8 @@ class Generation:
         return Chunk(self.live.reply_id, self.epoch, self._seq, body, thought)
 
     def put_back(self, chunk: Chunk) -> None:
-        """A chunk that could not be stored: it goes along with the next one."""
-        self._unsaved.insert(0, chunk.body)
-        self._unsaved_thoughts.insert(0, chunk.thought)
-        self._seq -= 1
+        """A chunk of which nobody said that it is stored: it comes again, as it was."""
+        self._again = chunk
         self.live.tell(unsaved=True)
 
     async def _ask(self, prepare: Preparation) -> Ending:

@@ -140,7 +140,8 @@ class Generations:
         if note[:1] == notes.READERS:
             self._neighbours.hear(note)
         elif note[:1] != notes.STOP:
-            if notes.first_in(note) not in self._running:  # else it is our own
+            ours = notes.first_in(note) in self._running
+            if not ours or self._mirrors.any_of(self._running):  # watched before it had begun
                 self._mirrors.hear(note)
         elif generation := self._running.get(note[1:]):
             generation.cancel("stopped")

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from chat.errors import Unavailable
@@ -114,6 +114,9 @@ class Mirrors:
         """Lets every watcher go: another process will show it what comes."""
         for mirror in list(self._all.values()):
             self._drop(mirror)
+
+    def any_of(self, reply_ids: Iterable[str]) -> bool:
+        return not self._all.keys().isdisjoint(reply_ids)
 
     def lives(self) -> list[Live]:
         return [mirror.live for mirror in self._all.values()]

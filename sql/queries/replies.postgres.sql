@@ -7,4 +7,5 @@ SELECT r.id, n.seq, n.body, n.thought
               CAST(:body AS TEXT[]), CAST(:thought AS TEXT[]))
        AS n (id, epoch, seq, body, thought)
   JOIN replies r ON r.id = n.id AND r.epoch = n.epoch AND r.state IN ('pending', 'streaming')
-   FOR SHARE OF r;
+   FOR SHARE OF r
+    ON CONFLICT (reply_id, seq) DO NOTHING;

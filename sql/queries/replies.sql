@@ -96,10 +96,12 @@ RETURNING epoch;
 
 -- name: append
 -- A row for what is new, never an UPDATE of the growing text: that would write it all each time.
+-- It may be there: when the answer to this was lost, it is asked for again.
 INSERT INTO reply_chunks (reply_id, seq, body, thought)
 SELECT r.id, CAST(:seq AS INTEGER), CAST(:body AS TEXT), CAST(:thought AS TEXT)
   FROM replies r
- WHERE r.id = :id AND r.epoch = :epoch AND r.state IN ('pending', 'streaming');
+ WHERE r.id = :id AND r.epoch = :epoch AND r.state IN ('pending', 'streaming')
+    ON CONFLICT (reply_id, seq) DO NOTHING;
 
 -- name: streaming
 UPDATE replies
