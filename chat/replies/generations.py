@@ -25,7 +25,7 @@ from chat.web.current import Clock
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 SAVE_EVERY = 0.25  # seconds, at most: what is shown may be that much ahead of what is saved
-TAKEN_IN = 0.005  # seconds after a tick
+TAKEN_IN = 0.005  # seconds after a tick: what had come by then is there to be saved
 PULSE_EVERY = 1.5  # seconds between two pulses, at which watchers look at their session
 PATIENCE = 6.0  # seconds that a stop waits for the database, longer than a writer does
 

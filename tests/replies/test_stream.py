@@ -55,22 +55,15 @@ async def stored_html(site: Site, reply: str) -> str:
     return normal(found[0]["html"])
 
 
-async def read_until_mark(person: Person, screen: Screen, reply: str) -> None:
-    """Up to the mark in the text, wherever that stands."""
+async def read_until_mark(
+    person: Person, screen: Screen, reply: str, *, settled: bool = False
+) -> None:
+    """Up to the mark; `settled`: in a finished block, so that the page stays until more comes."""
     async for event in person.events(reply, screen.held):
         screen.apply(event)
-        if "ENDMARK" in screen.text:
+        if "ENDMARK" in (screen.blocks if settled else screen.text):
             return
     raise AssertionError("the stream ended before the mark")
-
-
-async def read_until_settled(person: Person, screen: Screen, reply: str) -> None:
-    """Up to the mark in a finished block: nothing of the page changes until more comes."""
-    async for event in person.events(reply, screen.held):
-        screen.apply(event)
-        if "ENDMARK" in screen.blocks:
-            return
-    raise AssertionError("the stream ended before the mark was in a finished block")
 
 
 async def test_the_page_ends_equal_to_what_is_stored(
@@ -114,8 +107,8 @@ async def test_a_page_that_reconnects_often_shows_what_a_fresh_one_shows(
             if not left or "ENDMARK" in often.blocks:
                 break
     fresh = Screen(sent, reply)
-    await read_until_settled(ada, fresh, reply)
-    await read_until_settled(ada, often, reply)
+    await read_until_mark(ada, fresh, reply, settled=True)
+    await read_until_mark(ada, often, reply, settled=True)
     held.set()
     final = Screen(sent, reply)
     for event in await ada.watched(reply):
