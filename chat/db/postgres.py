@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
 import asyncpg
@@ -26,6 +26,7 @@ PATIENCE = 5.0  # seconds without progress that a statement waits, and for other
 BACK_SOON = 1.0  # seconds that a server may take to restart
 IDLE = 8.0  # seconds that a transaction may stand still: who froze must not hold up its heirs
 LONGEST = 30.0  # seconds that a statement may take, and may wait before that
+RESTS = 60.0  # seconds that a connection is kept for the next one
 TRIES = 3  # of what met others in its way
 AWAY = (asyncpg.CannotConnectNowError, ConnectionRefusedError, FileNotFoundError)
 LOST = (asyncpg.PostgresConnectionError, OSError)  # a TimeoutError is one of these
@@ -49,6 +50,7 @@ class Postgres:
     def __init__(self, pool: "asyncpg.Pool", listening: Listening) -> None:
         self._pool = pool
         self._turns = Turns(MOST)
+        self._resting: list[tuple[asyncpg.Connection, float]] = []  # since when; monotonic
         self._listening = listening
 
     @classmethod
@@ -76,6 +78,9 @@ class Postgres:
 
     async def close(self) -> None:
         await self._listening.close()
+        for connection, _ in self._resting:
+            await self._pool.release(connection, timeout=PATIENCE)
+        self._resting.clear()
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._pool.close()
@@ -114,16 +119,32 @@ class Postgres:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator["asyncpg.Connection"]:
-        """One of the pool, when it is this one's turn."""
+        """One of the pool, when it is this one's turn.
+
+        What went well goes on to the next one as it is. The pool, which sees to what was given up
+        half way, takes part only otherwise: its own handing over costs as much as a statement.
+        """
         async with self._turns.one(PATIENCE, LONGEST):
-            connection = await self._acquired()
+            connection = await self._rested() or await self._acquired()
             try:
                 yield connection
-            except asyncpg.InternalClientError:
-                connection.terminate()  # or the next one is given it
-                raise
-            finally:
+            except BaseException as error:
+                if isinstance(error, asyncpg.InternalClientError):
+                    connection.terminate()  # or the next one is given it
                 await self._pool.release(connection, timeout=PATIENCE)
+                raise
+            self._resting.append((connection, time.monotonic()))
+
+    async def _rested(self) -> "asyncpg.Connection | None":
+        """The one that was used last; what has rested for long may be dead, and nobody told us."""
+        while self._resting:
+            connection, since = self._resting.pop()
+            with suppress(asyncpg.InterfaceError):  # it broke, and is back in the pool by itself
+                if time.monotonic() - since < RESTS and not connection.is_closed():
+                    return connection
+                connection.terminate()
+            await self._pool.release(connection, timeout=PATIENCE)
+        return None
 
     async def _acquired(self) -> "asyncpg.Connection":
         """Waited for also where the server has no room for a new one."""

@@ -13,8 +13,10 @@ from chat.db.queries import query
 from chat.db.turns import Turns
 from chat.errors import Unavailable
 from tests.databases import Server
+from tests.rows import until
 
 PATIENCE = 1.0  # seconds, in the place of five
+PID = query("pid", "SELECT pg_backend_pid()")
 SLEEP = query("sleep", "SELECT CAST(pg_sleep(:milliseconds / 1000.0) AS TEXT)")
 
 
@@ -108,3 +110,50 @@ async def test_one_that_freezes_inside_a_transaction_holds_nobody_up_for_long(
         await frozen
     await one.transaction(go_on)
     await asyncio.gather(one.close(), two.close())
+
+
+async def test_a_connection_goes_on_to_the_next_one_but_not_when_it_has_rested_for_long(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = await Postgres.open(await postgres.create())
+    first = await db.value(PID)
+    again = await db.value(PID)
+    monkeypatch.setattr(postgres_module, "RESTS", 0.0)
+    later = await db.value(PID)
+    await db.close()
+
+    assert first == again != later
+
+
+async def test_one_that_died_while_it_rested_is_given_to_nobody(postgres: Server) -> None:
+    url = await postgres.create()
+    db = await Postgres.open(url)
+    mine = await db.value(PID)
+    await postgres.run(f"SELECT pg_terminate_backend({mine})", url=url)
+
+    async def dead() -> bool:
+        return bool(db._pool.get_size() == 0)
+
+    await until(dead, within=20)
+    written = await db.run(query("note", "CREATE TABLE notes (word TEXT)"))
+    await db.close()
+    assert written == 0
+
+
+async def test_a_statement_given_up_half_way_is_nothing_to_the_next_one(db: Postgres) -> None:
+    """The server is told, and what had begun is undone before somebody else is given the place."""
+    inside = asyncio.Event()
+
+    async def begin(tx: Transaction) -> None:
+        await tx.run(query("make", "CREATE TABLE half (word TEXT)"))
+        inside.set()
+        await tx.value(SLEEP, milliseconds=60_000)
+
+    given_up = asyncio.create_task(db.transaction(begin))
+    await inside.wait()
+    given_up.cancel()
+    await asyncio.wait({given_up})
+
+    assert await busy(db, 2 * MOST, 1) == [""] * 2 * MOST
+    found = await db.value(query("there", "SELECT CAST(to_regclass('half') AS TEXT)"))
+    assert (found, given_up.cancelled()) == (None, True)
