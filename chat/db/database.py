@@ -86,6 +86,10 @@ class Database(Statements, Protocol):
         """
         ...
 
+    async def tell(self, notes: Sequence[str]) -> None:
+        """Every process that shares the database hears these now."""
+        ...
+
     async def many_and_tell(
         self, query: Query, rows: Sequence[Mapping[str, object]], notes: Sequence[str]
     ) -> None:

@@ -105,6 +105,9 @@ class Postgres:
     async def many(self, query: Query, rows: Sequence[Mapping[str, object]]) -> None:
         await self._tried(lambda connection: _many(connection, query, rows), reads=False)
 
+    async def tell(self, notes: Sequence[str]) -> None:
+        await self._tried(lambda connection: _tell(connection, notes), reads=False)
+
     async def many_and_tell(
         self, query: Query, rows: Sequence[Mapping[str, object]], notes: Sequence[str]
     ) -> None:
@@ -200,9 +203,7 @@ class _Transaction:
         )
 
     async def tell(self, notes: Sequence[str]) -> None:
-        await self._connection.execute(
-            "SELECT pg_notify($1, note) FROM unnest($2::TEXT[]) AS note", CHANNEL, list(notes)
-        )
+        await _tell(self._connection, notes)
 
 
 async def _connect(url: str, **more: Any) -> "asyncpg.Connection":
@@ -242,11 +243,16 @@ async def _change(
 async def _many(
     connection: "asyncpg.Connection", query: Query, rows: Sequence[Mapping[str, object]]
 ) -> None:
-    found = [_values(query, row) for row in rows]
     if query.columns:
-        await connection.execute(query.postgres, *map(list, zip(*found, strict=True)))
+        await connection.execute(query.postgres, *_columns(query, rows))
     else:
-        await connection.executemany(query.postgres, found)
+        await connection.executemany(query.postgres, [_values(query, row) for row in rows])
+
+
+async def _tell(connection: "asyncpg.Connection", notes: Sequence[str]) -> None:
+    await connection.execute(
+        "SELECT pg_notify($1, note) FROM unnest($2::TEXT[]) AS note", CHANNEL, list(notes)
+    )
 
 
 async def _told(
@@ -256,12 +262,11 @@ async def _told(
     notes: Sequence[str],
 ) -> None:
     """A statement alone is a transaction: what it tells is heard when its rows are there."""
-    columns = map(list, zip(*(_values(query, row) for row in rows), strict=True))
     after = len(query.names)
     await connection.execute(
         f"WITH written AS ({query.postgres})"  # noqa: S608 (a file's text, and no value)
         f" SELECT pg_notify(${after + 1}, note) FROM unnest(${after + 2}::TEXT[]) AS note",
-        *columns,
+        *_columns(query, rows),
         CHANNEL,
         list(notes),
     )
@@ -274,6 +279,12 @@ def _values(query: Query, values: Mapping[str, object]) -> list[object]:
         value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value
         for value in found
     ]
+
+
+def _columns(query: Query, rows: Sequence[Mapping[str, object]]) -> Iterator[list[str | None]]:
+    """Of texts, whatever the rows hold: of any other array the driver has to ask what it is."""
+    for column in zip(*(_values(query, row) for row in rows), strict=True):
+        yield [None if value is None else str(value) for value in column]
 
 
 def _repeatable(cause: BaseException | None, *, reads: bool) -> bool:

@@ -17,8 +17,8 @@ class Query:
     """One statement. `names`: its parameters in the order of their first appearance.
 
     `text` has them as `:name`, for SQLite; `postgres` as `$1`, `$2`, … in the order of `names`.
-    With `columns` PostgreSQL takes many rows at once, each parameter as an array. `quick`: finds
-    a few rows by their keys, so that SQLite answers it on the event loop, without a thread.
+    With `columns` PostgreSQL takes many rows at once, each parameter as an array of texts. `quick`:
+    finds a few rows by their keys, so that SQLite answers it on the event loop, without a thread.
     """
 
     name: str

@@ -143,6 +143,9 @@ class SQLite:
     async def many(self, query: Query, rows: Sequence[Mapping[str, object]]) -> None:
         await self.transaction(lambda tx: tx.many(query, rows))
 
+    async def tell(self, notes: Sequence[str]) -> None:
+        """The one process knows already."""
+
     async def many_and_tell(
         self, query: Query, rows: Sequence[Mapping[str, object]], notes: Sequence[str]
     ) -> None:

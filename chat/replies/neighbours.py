@@ -34,7 +34,7 @@ class Neighbours:
         readers = self._pace.readers
         if readers or self._told:  # where nobody reads there is nothing to say, but once that
             note = notes.of_readers(self._machine, self._db.worker, readers)
-            await self._db.transaction(lambda tx: tx.tell([note]))
+            await self._db.tell([note])
             self._told = readers
 
     def hear(self, note: str) -> None:
