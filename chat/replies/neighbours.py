@@ -7,7 +7,7 @@ from chat.db.database import Database
 from chat.providers.pace import Pace
 from chat.replies import notes
 
-GONE = 4  # beats without a word
+GONE = 2  # beats without a word
 
 
 class Neighbours:
@@ -24,7 +24,7 @@ class Neighbours:
         self._heard: dict[int, tuple[int, int]] = {}  # by worker: (readers, beats since then)
 
     async def beat(self) -> None:
-        """To be called once a second. Unavailable when nothing can be told."""
+        """To be called every other second. Unavailable when nothing can be told."""
         self._heard = {
             worker: (readers, beats + 1)
             for worker, (readers, beats) in self._heard.items()

@@ -11,9 +11,9 @@ from chat.web.current import Clock
 from chat.web.markdown import plain, render
 
 log = logging.getLogger(__name__)
-LOOK_EVERY = 1.0  # seconds, which is also the least time between two beats
-GONE = 4  # looks without a beat of a process that is not connected
-HUNG = 9  # the same of one that is: it may come back, but nobody waits longer
+LOOK_EVERY = 2.0  # seconds, in which a process that lives has beaten
+GONE = 2  # looks without a beat of a process that is not connected
+HUNG = 4  # the same of one that is: it may come back, but nobody waits longer
 
 
 class Ownership:
