@@ -189,8 +189,8 @@ class _Reply:
 
         Nobody is shown more than one rendering a tick, so it is not read more often either.
         """
-        if self._rests and (rest := PACE.after(self._spoke) - self._time()) > 0:
-            await self._watch.gather(rest)
+        if self._rests and (then := PACE.after(self._spoke)) > self._time():
+            await self._watch.gather(then)
         self.events = []
         while not (self.events or self.answer.fault or self.answer.ended):
             try:

@@ -105,15 +105,15 @@ class Watch:
         finally:
             self._since = inf
 
-    async def gather(self, seconds: float) -> None:
-        """Leave what comes in the kernel for so long: one read of it all costs what each cost."""
+    async def gather(self, until: float) -> None:
+        """Leave what comes in the kernel until then: one read of it all costs what each cost."""
         connection = self._response.connection
         transport = connection and connection.transport
         if not transport or transport.is_closing():
             return  # all of it is here, or none will come
         transport.pause_reading()
         try:
-            await PACE.rest(seconds)
+            await PACE.until(until)
         finally:
             transport.resume_reading()
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 TICK, LONGEST_TICK = 0.1, 0.8  # seconds
 MOST_EVENTS = 500  # a second on one core: beyond that everybody gets fewer, larger ones
 TOGETHER = 12  # replies that are read and rendered in one go: waking up for each costs more
-_TURNS = 6  # of the event loop, to ask for it, get it and hand it on; half of them to spare
+_TURNS = 3  # of the event loop: to ask for it, get it and hand it on
 
 
 class Pace:
@@ -23,7 +23,7 @@ class Pace:
         self._cores = cores or _usable()
         self._others = 0
         self._beside = 0
-        self._resting: set[asyncio.Future[None]] = set()
+        self._resting: dict[float, set[asyncio.Future[None]]] = {}  # by the moment they wait for
 
     @contextmanager
     def reader(self) -> Iterator[None]:
@@ -53,29 +53,40 @@ class Pace:
         """So many other processes on this machine have pages that read along, so many in all."""
         self._others, self._beside = others, readers
 
-    async def rest(self, seconds: float) -> None:
-        """Until so much time has passed, or somebody hurries."""
+    async def until(self, moment: float, woken: "asyncio.Future[None] | None" = None) -> None:
+        """Until that moment of the loop, or somebody hurries, or `woken` is done.
+
+        One timer wakes all who wait for the same moment.
+        """
         loop = asyncio.get_running_loop()
-        resting: asyncio.Future[None] = loop.create_future()
-        timer = loop.call_later(seconds, _wake, resting)
-        self._resting.add(resting)
+        woken = woken or loop.create_future()
+        if (resting := self._resting.get(moment)) is None:
+            resting = self._resting[moment] = set()
+            loop.call_at(moment, self._wake, moment)
+        resting.add(woken)
         try:
-            await resting
+            await woken
         finally:
-            self._resting.discard(resting)
-            timer.cancel()
+            resting.discard(woken)
+            if not resting and self._resting.get(moment) is resting:
+                del self._resting[moment]
 
     async def hurry(self) -> None:
         """What has come by now is read when this returns."""
-        for resting in self._resting:
-            _wake(resting)
+        for moment in list(self._resting):
+            self._wake(moment)
+        await self.taken_in()
+        await self.taken_in()  # to be sure: there is no next time
+
+    async def taken_in(self) -> None:
+        """Whoever was woken up just now has read what had come."""
         for _ in range(_TURNS):
             await asyncio.sleep(0)
 
-
-def _wake(resting: asyncio.Future[None]) -> None:
-    if not resting.done():
-        resting.set_result(None)
+    def _wake(self, moment: float) -> None:
+        for woken in self._resting.pop(moment, ()):
+            if not woken.done():
+                woken.set_result(None)
 
 
 def _usable() -> int:

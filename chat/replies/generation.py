@@ -46,13 +46,16 @@ class Generation:
         replies: WritingRepository,
         measures: Measures,
         clock: Clock,
+        speaks: Callable[[], None],
     ) -> None:
+        """`speaks` is called once, with its first words or thoughts."""
         self.live = live
         self.epoch = started.epoch
         self._before = started.before
         self._replies = replies
         self._measures = measures
         self._clock = clock
+        self._speaks: Callable[[], None] | None = speaks
         self._unsaved: list[str] = []
         self._unsaved_thoughts: list[str] = []
         self._seq = 0
@@ -138,12 +141,19 @@ class Generation:
         if text:
             self._unsaved.append(text)
             self.live.feed(text)
+            self._first()
         return self._size >= LONGEST
 
     def _think(self, thought: str) -> None:
         if kept := self._thinking.take(thought):
             self._unsaved_thoughts.append(kept)
             self.live.think(kept)
+            self._first()
+
+    def _first(self) -> None:
+        if self._speaks:
+            self._speaks()
+            self._speaks = None
 
     def _pause(self) -> None:
         """It thinks no more, for now."""

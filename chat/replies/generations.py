@@ -25,7 +25,6 @@ from chat.web.current import Clock
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 SAVE_EVERY = 0.25  # seconds, at most: what is shown may be that much ahead of what is saved
-TAKEN_IN = 0.005  # seconds after a tick: what had come by then is there to be saved
 PULSE_EVERY = 1.5  # seconds between two pulses, at which watchers look at their session
 PATIENCE = 6.0  # seconds that a stop waits for the database, longer than a writer does
 
@@ -42,6 +41,8 @@ class Generations:
         self._mirrors = Mirrors(self._replies, told=db.shared)
         self._neighbours = Neighbours(db, PACE)
         self._running: dict[str, Generation] = {}
+        self._begun = asyncio.Event()
+        self._first: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timers: list[asyncio.Task[None]] = []
         self._closing = False
@@ -70,8 +71,11 @@ class Generations:
         """Begins to write a reply that is stored as running; returns at once."""
         reply = started.reply
         live = Live(reply.id, account_id, started.conversation.id, reply.text, reply.reasoning)
-        generation = Generation(live, started, self._replies, self._measures, self._clock)
+        generation = Generation(
+            live, started, self._replies, self._measures, self._clock, self._first_words
+        )
         self._running[reply.id] = generation
+        self._begun.set()
         if self._closing:  # stored while we were leaving: it ends as it begins
             generation.cancel("interrupted")
         task = asyncio.create_task(self._run(generation, prepare))
@@ -161,9 +165,9 @@ class Generations:
                 log.exception("looking after running replies failed")
 
     async def _save_forever(self) -> None:
-        behind = False
+        then, behind = 0.0, False
         while True:
-            await asyncio.sleep(self._until_saving())
+            then = await self._time_to_save(then)
             try:
                 await self._save()
                 behind = False
@@ -174,10 +178,29 @@ class Generations:
             except Exception:
                 log.exception("saving the text of running replies failed")
 
-    def _until_saving(self) -> float:
-        """Seconds. Where others show it, once a tick, when what came then has been taken in."""
-        now = asyncio.get_running_loop().time()
-        return min(SAVE_EVERY, PACE.after(now) + TAKEN_IN - now) if self._db.shared else SAVE_EVERY
+    async def _time_to_save(self, then: float) -> float:
+        """Waits for it; `then` is what this answered before: when the next one is due.
+
+        Where others show what is saved, once a tick, when what had come by then is taken in; and
+        the first words of a reply as they come: somebody waits for these.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._running:
+            self._begun.clear()
+            await self._begun.wait()
+        if not self._db.shared:
+            await asyncio.sleep(SAVE_EVERY)
+            return then
+        if then <= (now := loop.time()):
+            then = min(now + SAVE_EVERY, PACE.after(now))
+        self._first = loop.create_future()
+        await PACE.until(then, self._first)
+        await PACE.taken_in()
+        return then
+
+    def _first_words(self) -> None:
+        if self._first and not self._first.done():
+            self._first.set_result(None)
 
     async def _save(self) -> None:
         """One transaction for the new text of every running reply."""

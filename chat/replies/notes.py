@@ -39,8 +39,7 @@ def of_readers(machine: str, worker: int, readers: int) -> str:
 
 def first_in(note: str) -> str:
     """The reply of the first chunk, without reading the note; '' in any other note."""
-    head, _, rest = note[:100].partition('["')
-    return rest.partition('"')[0] if head == f"{CHUNKS}[" else ""
+    return note[4 : note.find('"', 4)] if note.startswith(f'{CHUNKS}[["') else ""
 
 
 def chunks_in(note: str) -> Iterator[tuple[str, int, int, str | None, str]]:

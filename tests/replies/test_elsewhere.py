@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from chat.providers import pace
+from chat.replies import generations
 from tests.databases import Installer, Server
 from tests.people import Person, conversation_of, reply_of
 from tests.rows import change, rows, state, text_of, until
@@ -65,6 +67,31 @@ async def test_text_comes_by_notes_without_a_look_at_the_rows(
     rest = [event async for event in stream]
 
     assert shown(rest) == "Once upon a time."
+
+
+async def test_first_words_do_not_wait_for_a_tick(
+    pair: tuple[Site, Site],
+    both: tuple[Person, Person],
+    upstream: Upstream,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pace, "TICK", 60)
+    monkeypatch.setattr(pace, "LONGEST_TICK", 60)
+    monkeypatch.setattr(generations, "SAVE_EVERY", 60)
+    mirrors = pair[1].app.extensions["generations"]._mirrors
+    mirrors._silence = 60
+    begin, go = asyncio.Event(), asyncio.Event()
+    upstream.will(Answer(["Once ", "upon a time."], waits={0: begin}, held=go))
+    reply = reply_of(await both[0].send("Tell me a story"))
+    watching = asyncio.ensure_future(anext(both[1].events(reply)))
+
+    async def reads_along() -> bool:
+        return reply in mirrors._all and mirrors._all[reply]._epoch > 0
+
+    await until(reads_along, within=20)
+    begin.set()
+    assert "Once" in (await watching).data
+    go.set()
 
 
 async def test_thoughts_come_from_another_process_too_and_from_any_point(

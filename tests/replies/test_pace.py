@@ -1,6 +1,7 @@
 """The more pages read along, the fewer and larger their events: a process has one core."""
 
 import asyncio
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -57,6 +58,40 @@ def test_replies_are_taken_in_together_but_not_all_at_once(readers: int, moments
     assert [round(then - moment, 6) for moment, then in zip(again, late, strict=True)] == [
         round(tick, 6)
     ] * 1_000  # who is a little late is not later and later
+
+
+async def test_who_waits_is_woken_at_the_moment_or_by_somebody_in_a_hurry() -> None:
+    pace, loop = Pace(1), asyncio.get_running_loop()
+    soon, far = loop.time() + 0.05, loop.time() + 3_600
+    early = [asyncio.create_task(pace.until(soon)) for _ in range(3)]
+    late, called = asyncio.create_task(pace.until(far)), loop.create_future()
+    alone = asyncio.create_task(pace.until(far, called))
+
+    async with asyncio.timeout(15):
+        await asyncio.gather(*early)
+        assert loop.time() > soon - 0.002
+        assert not (late.done() or alone.done())
+        called.set_result(None)
+        await alone
+        assert not late.done()
+        await pace.hurry()
+    assert late.done()
+
+
+def test_a_moment_whose_loop_has_ended_comes_in_the_next_one_all_the_same() -> None:
+    pace, moment = Pace(1), time.monotonic() + 0.5
+
+    async def give_up() -> None:
+        resting = asyncio.create_task(pace.until(moment))
+        await asyncio.sleep(0)
+        resting.cancel()
+
+    async def wait() -> None:
+        async with asyncio.timeout(15):
+            await pace.until(moment)
+
+    asyncio.run(give_up())
+    asyncio.run(wait())
 
 
 async def test_every_open_stream_counts_until_it_ends(
