@@ -26,7 +26,7 @@ PATIENCE = 5.0  # seconds without progress that a statement waits, and for other
 BACK_SOON = 1.0  # seconds that a server may take to restart
 IDLE = 8.0  # seconds that a transaction may stand still: who froze must not hold up its heirs
 LONGEST = 30.0  # seconds that a statement may take, and may wait before that
-RESTS = 60.0  # seconds that a connection is kept for the next one
+RESTS = 60.0  # seconds without work after which a connection is given to nobody
 TRIES = 3  # of what met others in its way
 AWAY = (asyncpg.CannotConnectNowError, ConnectionRefusedError, FileNotFoundError)
 LOST = (asyncpg.PostgresConnectionError, OSError)  # a TimeoutError is one of these
@@ -51,6 +51,7 @@ class Postgres:
         self._pool = pool
         self._turns = Turns(MOST)
         self._resting: list[tuple[asyncpg.Connection, float]] = []  # since when; monotonic
+        self._closing = False
         self._listening = listening
 
     @classmethod
@@ -78,9 +79,10 @@ class Postgres:
 
     async def close(self) -> None:
         await self._listening.close()
-        for connection, _ in self._resting:
+        self._closing = True
+        while self._resting:
+            connection, _ = self._resting.pop()
             await self._pool.release(connection, timeout=PATIENCE)
-        self._resting.clear()
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._pool.close()
@@ -136,7 +138,17 @@ class Postgres:
                     connection.terminate()  # or the next one is given it
                 await self._pool.release(connection, timeout=PATIENCE)
                 raise
-            self._resting.append((connection, time.monotonic()))
+            await self._rest(connection)
+
+    async def _rest(self, connection: "asyncpg.Connection") -> None:
+        """Keeps it for the next one; what many needed once is let go of one by one."""
+        if self._closing:
+            await self._pool.release(connection, timeout=PATIENCE)
+            return
+        now = time.monotonic()
+        self._resting.append((connection, now))
+        if now - self._resting[0][1] > RESTS:
+            await self._let_go(self._resting.pop(0)[0])
 
     async def _rested(self) -> "asyncpg.Connection | None":
         """The one that was used last; what has rested for long may be dead, and nobody told us."""
@@ -145,9 +157,13 @@ class Postgres:
             with suppress(asyncpg.InterfaceError):  # it broke, and is back in the pool by itself
                 if time.monotonic() - since < RESTS and not connection.is_closed():
                     return connection
-                connection.terminate()
-            await self._pool.release(connection, timeout=PATIENCE)
+            await self._let_go(connection)
         return None
+
+    async def _let_go(self, connection: "asyncpg.Connection") -> None:
+        with suppress(asyncpg.InterfaceError):
+            connection.terminate()
+        await self._pool.release(connection, timeout=PATIENCE)
 
     async def _acquired(self) -> "asyncpg.Connection":
         """Waited for also where the server has no room for a new one."""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -112,17 +113,42 @@ async def test_one_that_freezes_inside_a_transaction_holds_nobody_up_for_long(
     await asyncio.gather(one.close(), two.close())
 
 
-async def test_a_connection_goes_on_to_the_next_one_but_not_when_it_has_rested_for_long(
+async def test_a_connection_that_has_rested_for_long_is_given_to_nobody(
     postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     db = await Postgres.open(await postgres.create())
     first = await db.value(PID)
-    again = await db.value(PID)
     monkeypatch.setattr(postgres_module, "RESTS", 0.0)
     later = await db.value(PID)
     await db.close()
 
-    assert first == again != later
+    assert first != later
+
+
+async def test_what_many_needed_once_is_not_kept_for_ever(
+    db: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert db._pool.get_size() == MOST
+    monkeypatch.setattr(postgres_module, "RESTS", 0.05)
+
+    async def few() -> bool:
+        await db.value(PID)
+        return bool(db._pool.get_size() <= 2)
+
+    await until(few, within=20)
+
+
+async def test_who_is_served_while_it_closes_does_not_hold_it_up(
+    db: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_module, "PATIENCE", 15.0)
+    last = asyncio.create_task(busy(db, 1, 300))
+    await asyncio.sleep(0.1)
+    began = time.monotonic()
+    await db.close()
+
+    assert time.monotonic() - began < 15
+    assert await last == [""]
 
 
 async def test_one_that_died_while_it_rested_is_given_to_nobody(postgres: Server) -> None:
@@ -131,8 +157,10 @@ async def test_one_that_died_while_it_rested_is_given_to_nobody(postgres: Server
     mine = await db.value(PID)
     await postgres.run(f"SELECT pg_terminate_backend({mine})", url=url)
 
+    resting: Any = db._resting[-1][0]
+
     async def dead() -> bool:
-        return bool(db._pool.get_size() == 0)
+        return resting._con is None
 
     await until(dead, within=20)
     written = await db.run(query("note", "CREATE TABLE notes (word TEXT)"))
@@ -154,6 +182,7 @@ async def test_a_statement_given_up_half_way_is_nothing_to_the_next_one(db: Post
     given_up.cancel()
     await asyncio.wait({given_up})
 
+    assert len(db._resting) == MOST - 1  # the pool has that one, and sees to it
     assert await busy(db, 2 * MOST, 1) == [""] * 2 * MOST
     found = await db.value(query("there", "SELECT CAST(to_regclass('half') AS TEXT)"))
     assert (found, given_up.cancelled()) == (None, True)
