@@ -79,7 +79,7 @@ class Pace:
         await self.taken_in()  # to be sure: there is no next time
 
     async def taken_in(self) -> None:
-        """Whoever was woken up just now has read what had come."""
+        """Whoever was woken up just now has read what had come when this returns."""
         for _ in range(_TURNS):
             await asyncio.sleep(0)
 

@@ -48,7 +48,7 @@ class Generation:
         clock: Clock,
         speaks: Callable[[], None],
     ) -> None:
-        """`speaks` is called once, with its first words or thoughts."""
+        """`speaks` is called once, when its first words or thoughts come."""
         self.live = live
         self.epoch = started.epoch
         self._before = started.before

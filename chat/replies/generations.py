@@ -25,6 +25,7 @@ from chat.web.current import Clock
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 SAVE_EVERY = 0.25  # seconds, at most: what is shown may be that much ahead of what is saved
+ABOUT = 0.002  # seconds by which timers are early: uvloop's clock has whole milliseconds
 PULSE_EVERY = 1.5  # seconds between two pulses, at which watchers look at their session
 PATIENCE = 6.0  # seconds that a stop waits for the database, longer than a writer does
 
@@ -43,6 +44,7 @@ class Generations:
         self._running: dict[str, Generation] = {}
         self._begun = asyncio.Event()
         self._first: asyncio.Future[None] | None = None
+        self._spoken = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timers: list[asyncio.Task[None]] = []
         self._closing = False
@@ -181,8 +183,8 @@ class Generations:
     async def _time_to_save(self, then: float) -> float:
         """Waits for it; `then` is what this answered before: when the next one is due.
 
-        Where others show what is saved, once a tick, when what had come by then is taken in; and
-        the first words of a reply as they come: somebody waits for these.
+        Where others show what is saved, at a tick, when what had come by then is taken in; and the
+        first words of a reply as they come: somebody waits for these.
         """
         loop = asyncio.get_running_loop()
         if not self._running:
@@ -191,19 +193,25 @@ class Generations:
         if not self._db.shared:
             await asyncio.sleep(SAVE_EVERY)
             return then
-        if then <= (now := loop.time()):
-            then = min(now + SAVE_EVERY, PACE.after(now))
-        self._first = loop.create_future()
-        await PACE.until(then, self._first)
+        if then - (now := loop.time()) < ABOUT:
+            then, late = PACE.after(now), now + SAVE_EVERY
+            while (later := PACE.after(then)) <= late:
+                then = later
+            then = min(then, late)
+        if not self._spoken:
+            self._first = loop.create_future()
+            await PACE.until(then, self._first)
         await PACE.taken_in()
         return then
 
     def _first_words(self) -> None:
+        self._spoken = True
         if self._first and not self._first.done():
             self._first.set_result(None)
 
     async def _save(self) -> None:
         """One transaction for the new text of every running reply."""
+        self._spoken = False
         chunks = [chunk for each in self._running.values() if (chunk := each.chunk())]
         if not chunks:
             return

@@ -10,6 +10,7 @@ from statistics import median
 
 import pytest
 
+from chat.replies.ownership import LOOK_EVERY
 from tests import upstream as upstreams
 from tests.databases import Server
 from tests.faults.cluster import Cluster, clustered
@@ -204,7 +205,7 @@ async def test_a_process_that_was_stopped_for_long_changes_nothing_when_it_wakes
         cluster.processes[0].signal(signal.SIGCONT)
 
     assert await ends(watchers[0]) == "complete"
-    await asyncio.sleep(1.5)  # it looks every second for what is not its own any more
+    await asyncio.sleep(LOOK_EVERY + 0.5)  # it looks for what is not its own any more
     assert (await cluster.rows(everything, reply))[0] == before
     assert (await cluster.rows("SELECT count(*) FROM reply_chunks"))[0][0] == 0
     again = await cluster.at(0).send("Hello")
