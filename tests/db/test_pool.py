@@ -143,7 +143,11 @@ async def test_who_is_served_while_it_closes_does_not_hold_it_up(
 ) -> None:
     monkeypatch.setattr(postgres_module, "PATIENCE", 15.0)
     last = asyncio.create_task(busy(db, 1, 300))
-    await asyncio.sleep(0.1)
+
+    async def served() -> bool:
+        return len(db._resting) == MOST - 1
+
+    await until(served, within=20)
     began = time.monotonic()
     await db.close()
 
